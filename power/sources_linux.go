@@ -1,0 +1,4 @@
+package power
+
+// hostSources are probed in this order.
+var hostSources = []string{"rapl"}
