@@ -1,0 +1,82 @@
+package results
+
+import "slices"
+
+// Units of the metrics. Power figures are milliwatts from the host's own
+// estimator; "active" means above the idle baseline.
+const (
+	NsPerOp    = "ns/op"     // sustained time of one run, over the power window
+	MinNsPerOp = "min-ns/op" // minimum latency of individually timed runs
+
+	GFLOPS     = "GFLOP/s"      // sustained
+	Items      = "items/s"      // sustained; elements or inferences
+	PeakGFLOPS = "peak-GFLOP/s" // from the minimum latency
+	PeakItems  = "peak-items/s" // from the minimum latency
+
+	GFLOPSPerW = "GFLOP/s/W" // sustained, per active package watt
+	ItemsPerW  = "items/s/W"
+	MJPerOp    = "mJ/op" // active package energy of one run
+
+	MW      = "mW"      // active package power, median of the window's samples
+	MeanMW  = "mean-mW" // the same, mean
+	MinMW   = "min-mW"
+	P90MW   = "p90-mW"
+	CPUMW   = "cpu-mW" // active power of a rail
+	GPUMW   = "gpu-mW"
+	ANEMW   = "ane-mW"
+	TotalMW = "total-mW" // package power under load, idle included
+
+	CPUTotalMW = "cpu-total-mW" // a rail under load, idle included
+	GPUTotalMW = "gpu-total-mW"
+	ANETotalMW = "ane-total-mW"
+
+	CVPercent = "cv-%"       // coefficient of variation of the package samples
+	PMSamples = "pm-samples" // power samples in the window
+
+	LatencyCalls = "lat-calls"  // timed calls behind min-ns/op
+	RelErrPPM    = "relerr-ppm" // ‖got−ref‖₂/‖ref‖₂ in parts per million
+)
+
+// Unit describes a unit for benchstat and for people.
+type Unit struct {
+	Name   string
+	Better string // "higher", "lower", or empty where neither is better
+	Exact  bool   // repeated runs give the same value
+}
+
+// Units lists the units in the order of a benchmark line.
+var Units = []Unit{
+	{NsPerOp, "lower", false},
+	{MinNsPerOp, "lower", false},
+	{GFLOPS, "higher", false},
+	{Items, "higher", false},
+	{PeakGFLOPS, "higher", false},
+	{PeakItems, "higher", false},
+	{GFLOPSPerW, "higher", false},
+	{ItemsPerW, "higher", false},
+	{MJPerOp, "lower", false},
+	{MW, "lower", false},
+	{MeanMW, "lower", false},
+	{MinMW, "lower", false},
+	{P90MW, "lower", false},
+	{CPUMW, "lower", false},
+	{GPUMW, "lower", false},
+	{ANEMW, "lower", false},
+	{TotalMW, "lower", false},
+	{CPUTotalMW, "lower", false},
+	{GPUTotalMW, "lower", false},
+	{ANETotalMW, "lower", false},
+	{CVPercent, "lower", false},
+	{PMSamples, "", false},
+	{LatencyCalls, "", false},
+	{RelErrPPM, "lower", true},
+}
+
+// unitRank is the place of a unit in a benchmark line; unknown ones come last.
+func unitRank(name string) int {
+	i := slices.IndexFunc(Units, func(u Unit) bool { return u.Name == name })
+	if i < 0 {
+		return len(Units)
+	}
+	return i
+}
