@@ -1,0 +1,238 @@
+package cpu
+
+import "devicemap/internal/graph"
+
+// convolution is a 2-D cross-correlation of x [N, Cin, H, W] with w
+// [Cout, Cin/groups, kH, kW] and bias [Cout] or nil, to y [N, Cout, oH, oW].
+type convolution struct {
+	graph.Conv      // with its defaults filled in
+	x, w, bias, y   []float32
+	in, filter, out graph.Shape
+}
+
+// Blocking of the gonum kernel set. A worker's patches are convPixels rows of
+// whole filter planes of about convDepth values: 256 KiB for usual filters, and
+// at most maxPatches unless one filter plane alone exceeds it.
+const (
+	convPixels = 64
+	convDepth  = 1024
+	maxPatches = 8 << 20 / 4 // values: 8 MiB
+	// directDepth is the depth (input channels of a group × filter area) up to
+	// which a convolution is computed row by row without patches: depthwise
+	// ones, whose dots would be too short.
+	directDepth = 16
+)
+
+func planConvNode(c *compiler, n *graph.Node) (step, error) {
+	p := convolution{Conv: n.Op.(graph.Conv).Defaults(), x: c.in(n, 0), w: c.in(n, 1), y: c.out(n, 0),
+		in: n.In[0].Shape, filter: n.In[1].Shape, out: n.Out[0].Shape}
+	if len(n.In) == 3 {
+		p.bias = c.in(n, 2)
+	}
+	return c.kernels.conv(c, p), nil
+}
+
+// planConv computes y = w·patches per group. An item is a block of output
+// pixels and, where the map is too small to feed the workers, of output
+// channels. Its patches ([pixels, depth], the transposed im2col matrix) are
+// built per block of input channels and multiplied at once, so that the
+// scratch does not grow with the map.
+func planConv(c *compiler, p convolution) step {
+	area := p.filter[2] * p.filter[3]
+	channels, filters := p.filter[1], p.filter[0]/p.Groups // of a group
+	if channels*area <= directDepth {
+		return planDirectConv(c, p)
+	}
+	pixels := p.out[2] * p.out[3]
+	block := min(convPixels, pixels, max(1, maxPatches/area))
+	depth := min(channels, max(1, min(convDepth, maxPatches/block)/area))
+	c.needScratch(block * depth * area)
+
+	pixelBlocks := ceilDiv(pixels, block)
+	items := p.in[0] * p.Groups * pixelBlocks
+	filterBlocks := min(ceilDiv(filters, gemmCols), ceilDiv(16, items))
+	filterBlock := ceilDiv(filters, filterBlocks)
+	filterBlocks = ceilDiv(filters, filterBlock)
+	dots, total := c.kernels.dots, channels*area
+	plane := p.in[2] * p.in[3]
+	ns := 2 * float64(block*filterBlock) * float64(total) / gonumFlopsPerNs
+	return step{c.loop(items*filterBlocks, ns, func(w *worker, lo, hi int) {
+		for item := lo; item < hi; item++ {
+			rest, fb := item/filterBlocks, item%filterBlocks
+			rest, pb := rest/pixelBlocks, rest%pixelBlocks
+			sample, group := rest/p.Groups, rest%p.Groups
+			first, from := group*filters+fb*filterBlock, pb*block
+			count, px := min(filterBlock, filters-fb*filterBlock), min(block, pixels-from)
+			y := p.y[(sample*p.out[1]+first)*pixels+from:]
+			for f := range count {
+				row := y[f*pixels : f*pixels+px]
+				if p.bias == nil {
+					clear(row)
+				} else {
+					fill(row, p.bias[first+f])
+				}
+			}
+			for ch := 0; ch < channels; ch += depth {
+				k := min(depth, channels-ch)
+				src := p.x[(sample*p.in[1]+group*channels+ch)*plane:][:k*plane]
+				p.patches(w.scratch, src, k, from, px)
+				dots(count, px, k*area, p.w[first*total+ch*area:], total, w.scratch, k*area, y, pixels)
+			}
+		}
+	})}
+}
+
+// patches writes dst [px, channels·kH·kW]: row i holds what output pixel from+i
+// sees of x [channels, H, W], zeros where that is padding.
+func (p *convolution) patches(dst, x []float32, channels, from, px int) {
+	kh, kw := p.filter[2], p.filter[3]
+	area := kh * kw
+	depth := channels * area
+	h, w := p.in[2], p.in[3]
+	if area == 1 && p.Stride == [2]int{1, 1} && p.Pad == [4]int{} {
+		turn(dst, depth, x[from:], h*w, px, channels)
+		return
+	}
+	for ch := range channels {
+		plane := x[ch*h*w : (ch+1)*h*w]
+		for i := range px {
+			oy, ox := (from+i)/p.out[3], (from+i)%p.out[3]
+			patch := dst[i*depth+ch*area:][:area]
+			y0, x0 := oy*p.Stride[0]-p.Pad[0], ox*p.Stride[1]-p.Pad[2]
+			inside := y0 >= 0 && x0 >= 0 && y0+(kh-1)*p.Dilation[0] < h && x0+(kw-1)*p.Dilation[1] < w
+			switch {
+			case inside && kw == 3 && p.Dilation[1] == 1:
+				at, step := y0*w+x0, p.Dilation[0]*w
+				for ; len(patch) >= 3; patch = patch[3:] {
+					src := plane[at : at+3 : at+3]
+					patch[0], patch[1], patch[2] = src[0], src[1], src[2]
+					at += step
+				}
+			case inside && p.Dilation[1] == 1:
+				for a := range kh {
+					copy(patch[a*kw:(a+1)*kw], plane[(y0+a*p.Dilation[0])*w+x0:])
+				}
+			default:
+				p.edge(patch, plane, y0, x0)
+			}
+		}
+	}
+}
+
+// edge writes the patch at (y0, x0) of one plane, checking every position.
+func (p *convolution) edge(patch, plane []float32, y0, x0 int) {
+	h, w, kw := p.in[2], p.in[3], p.filter[3]
+	for i := range patch {
+		y, x := y0+i/kw*p.Dilation[0], x0+i%kw*p.Dilation[1]
+		if uint(y) < uint(h) && uint(x) < uint(w) {
+			patch[i] = plane[y*w+x]
+		} else {
+			patch[i] = 0
+		}
+	}
+}
+
+// planDirectConv adds one scaled row of x per filter value; an item is one
+// output plane.
+func planDirectConv(c *compiler, p convolution) step {
+	channels, kh, kw := p.filter[1], p.filter[2], p.filter[3]
+	filters := p.filter[0] / p.Groups
+	h, w, oh, ow := p.in[2], p.in[3], p.out[2], p.out[3]
+	ns := float64(channels*kh*kw*oh) * (float64(ow) + 10)
+	return step{c.loop(p.out[0]*p.out[1], ns, func(_ *worker, lo, hi int) {
+		for item := lo; item < hi; item++ {
+			sample, f := item/p.out[1], item%p.out[1]
+			dst := p.y[item*oh*ow : (item+1)*oh*ow]
+			if p.bias == nil {
+				clear(dst)
+			} else {
+				fill(dst, p.bias[f])
+			}
+			for ch := range channels {
+				src := p.x[(sample*p.in[1]+f/filters*channels+ch)*h*w:][:h*w]
+				taps := p.w[(f*channels+ch)*kh*kw:][:kh*kw]
+				for i, tap := range taps {
+					p.addTap(dst, src, tap, i/kw, i%kw)
+				}
+			}
+		}
+	})}
+}
+
+// addTap adds tap·x to the output plane, for the filter position (a, b).
+func (p *convolution) addTap(dst, src []float32, tap float32, a, b int) {
+	h, w, oh, ow := p.in[2], p.in[3], p.out[2], p.out[3]
+	shift := b*p.Dilation[1] - p.Pad[2] // input column of output column 0
+	from := max(0, ceilDiv(-min(shift, 0), p.Stride[1]))
+	to := min(ow, max(0, ceilDiv(max(w-shift, 0), p.Stride[1])))
+	for oy := range oh {
+		y := oy*p.Stride[0] - p.Pad[0] + a*p.Dilation[0]
+		if y < 0 || y >= h || from >= to {
+			continue
+		}
+		row, line := src[y*w:(y+1)*w], dst[oy*ow+from:oy*ow+to]
+		at := from*p.Stride[1] + shift
+		if p.Stride[1] == 1 {
+			row = row[at : at+len(line)]
+			for i, v := range row {
+				line[i] += tap * v
+			}
+			continue
+		}
+		for i := range line {
+			line[i] += tap * row[at]
+			at += p.Stride[1]
+		}
+	}
+}
+
+// planConvTranspose scatters x through w; an item is one output plane, so that
+// no two workers add to the same element.
+func planConvTranspose(c *compiler, n *graph.Node) (step, error) {
+	op := n.Op.(graph.ConvTranspose).Defaults()
+	x, w, dst := c.in(n, 0), c.in(n, 1), c.out(n, 0)
+	var bias []float32
+	if len(n.In) == 3 {
+		bias = c.in(n, 2)
+	}
+	s, f, out := n.In[0].Shape, n.In[1].Shape, n.Out[0].Shape
+	channels, filters := s[1]/op.Groups, f[1] // of a group
+	area, plane, pixels := f[2]*f[3], s[2]*s[3], out[2]*out[3]
+	ns := 2 * float64(channels*area*plane)
+	return c.one(out[0]*out[1], ns, func(_ *worker, lo, hi int) {
+		for item := lo; item < hi; item++ {
+			sample, o := item/out[1], item%out[1]
+			y := dst[item*pixels : (item+1)*pixels]
+			if bias == nil {
+				clear(y)
+			} else {
+				fill(y, bias[o])
+			}
+			for ch := o / filters * channels; ch < (o/filters+1)*channels; ch++ {
+				src := x[(sample*s[1]+ch)*plane:][:plane]
+				taps := w[(ch*filters+o%filters)*area:][:area]
+				for i, tap := range taps {
+					scatterTap(op, y, out, src, s, tap, i/f[3], i%f[3])
+				}
+			}
+		}
+	})
+}
+
+// scatterTap adds tap·x to the output plane y for the filter position (a, b).
+func scatterTap(op graph.ConvTranspose, y []float32, out graph.Shape, src []float32, in graph.Shape, tap float32, a, b int) {
+	for i := range in[2] {
+		oy := i*op.Stride[0] - op.Pad[0] + a*op.Dilation[0]
+		if oy < 0 || oy >= out[2] {
+			continue
+		}
+		row := y[oy*out[3] : (oy+1)*out[3]]
+		ox := b*op.Dilation[1] - op.Pad[2]
+		for _, v := range src[i*in[3] : (i+1)*in[3]] {
+			if ox >= 0 && ox < len(row) {
+				row[ox] += tap * v
+			}
+			ox += op.Stride[1]
+		}
+	}
+}

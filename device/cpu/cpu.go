@@ -1,0 +1,126 @@
+// Package cpu is the embedded CPU engine: pure Go with gonum's BLAS, present
+// on every host and needing nothing installed.
+//
+// # Arithmetic
+//
+// Tensors are float32. Products are gonum's Sgemm on tiles, accumulated in
+// float32 over blocks of at most 4096 terms; statistics and reductions
+// accumulate in float64; functions without a one-instruction form are computed
+// in float64 and rounded once. Booleans are stored as 0 and 1.
+//
+// # Memory
+//
+// Compile allocates all buffers: one arena in which intermediate results with
+// disjoint lifetimes share space, the inputs and outputs, and a bounded
+// scratch per worker. Constants are read where the graph keeps them; only a
+// constant right operand of a matrix product stored [K, N] gets one transposed
+// copy. Run allocates nothing.
+//
+// # Staging
+//
+// The host buffers are the arena's own: Upload and Download move nothing, and
+// staged and resident operands are the same arm.
+//
+// # Threads
+//
+// The partition of every kernel follows from shapes alone, so that results do
+// not depend on the number of threads.
+package cpu
+
+import (
+	"fmt"
+	"runtime"
+	"runtime/debug"
+	"sync"
+
+	"github.com/klauspost/cpuid/v2"
+
+	"devicemap/device"
+	"devicemap/internal/graph"
+)
+
+// gonumVersion is shown when the build carries no module information; it is
+// the version that go.mod requires.
+const gonumVersion = "v0.17.0"
+
+// Config chooses how the engine runs; the zero value uses the whole host.
+type Config struct {
+	Threads  int   // workers, the caller included; 0: GOMAXPROCS
+	MaxBytes int64 // limit of one program's buffers, without the graph's constants; 0: none
+}
+
+// Open starts the engine's workers.
+func Open(cfg Config) (device.Engine, error) {
+	if cfg.Threads < 0 || cfg.MaxBytes < 0 {
+		return nil, fmt.Errorf("cpu: %d threads and %d bytes: want 0 (default) or more", cfg.Threads, cfg.MaxBytes)
+	}
+	threads := cfg.Threads
+	if threads == 0 {
+		threads = runtime.GOMAXPROCS(0)
+	}
+	return &engine{
+		pool:    newPool(threads),
+		kernels: gonumKernels(),
+		max:     cfg.MaxBytes,
+		info: device.Info{
+			Kind: device.CPU, Name: "CPU",
+			Library: "gonum " + moduleVersion("gonum.org/v1/gonum", gonumVersion),
+			Detail:  fmt.Sprintf("%s, %s", cpuName(), plural(threads, "thread")),
+			DTypes:  []device.DType{device.FP32},
+		},
+	}, nil
+}
+
+type engine struct {
+	pool    *pool
+	kernels *kernels
+	max     int64
+	info    device.Info
+	once    sync.Once
+}
+
+func (e *engine) Info() device.Info { return e.info }
+
+func (e *engine) Compile(g *graph.Graph, o device.Options) (device.Program, error) {
+	if e.pool.closed() {
+		return nil, fmt.Errorf("cpu: compile %s: engine %w", g.Name, device.ErrClosed)
+	}
+	if _, err := e.info.Pick(o); err != nil {
+		return nil, err
+	}
+	return compile(e, g)
+}
+
+// Close stops the workers. Programs of the engine then return ErrClosed.
+func (e *engine) Close() error {
+	e.once.Do(e.pool.close)
+	return nil
+}
+
+// moduleVersion is the version of a dependency as built, or fallback.
+func moduleVersion(path, fallback string) string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return fallback
+	}
+	for _, m := range info.Deps {
+		if m.Path == path {
+			return m.Version
+		}
+	}
+	return fallback
+}
+
+func cpuName() string {
+	if name := cpuid.CPU.BrandName; name != "" {
+		return name
+	}
+	return runtime.GOARCH + " CPU"
+}
+
+func plural(n int, unit string) string {
+	if n == 1 {
+		return "1 " + unit
+	}
+	return fmt.Sprintf("%d %ss", n, unit)
+}

@@ -1,0 +1,104 @@
+package cpu
+
+import (
+	"gonum.org/v1/gonum/blas"
+	"gonum.org/v1/gonum/blas/gonum"
+
+	"devicemap/internal/graph"
+)
+
+// kernels is one set of compute kernels. Everything else of the engine works
+// on any set; only Open chooses one.
+//
+// Planners (gemm, conv, attention, pool) own their partition and may prepare
+// operands at compile time. The other entries compute one contiguous piece on
+// one worker.
+type kernels struct {
+	gemm      func(c *compiler, p product) step
+	conv      func(c *compiler, p convolution) step
+	attention func(c *compiler, p attention) step
+	pool      func(c *compiler, p pooling) step
+
+	// dots is the serial tile behind the planners: c += a·bᵀ with a [m, k],
+	// b [n, k], c [m, n], each with its row stride.
+	dots func(m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int)
+	// rows is c += a·b with b [k, n] in place of its transpose.
+	rows func(m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int)
+
+	unary   func(u graph.Unary) func(dst, x []float32)
+	binary  func(fn graph.BinaryFn) func(dst, a, b []float32)
+	compare func(fn graph.CompareFn) func(dst, a, b []float32)
+	choose  func(dst, cond, a, b []float32)
+
+	softmax    func(dst, x []float32)
+	logSoftmax func(dst, x []float32)
+	layerNorm  func(dst, x, gamma, beta []float32, eps float64)
+	rmsNorm    func(dst, x, gamma []float32, eps float64)
+	moments    func(x []float32) (mean, variance float64)
+	normalize  func(dst, x []float32, mean, scale, shift float64) // (x−mean)·scale + shift
+
+	fold map[graph.ReduceFn]fold
+}
+
+// gonumKernels computes products with gonum and all else with Go loops.
+func gonumKernels() *kernels {
+	return &kernels{
+		gemm: planGemm, conv: planConv, attention: planAttention, pool: planPool,
+		dots: gonumDots, rows: gonumRows,
+		unary: unaryKernel, binary: binaryKernel, compare: compareKernel, choose: choose,
+		softmax: softmax, logSoftmax: logSoftmax, layerNorm: layerNorm, rmsNorm: rmsNorm,
+		moments: moments, normalize: normalize,
+		fold: folds,
+	}
+}
+
+// serialBlock is gonum's block: Sgemm starts goroutines, which allocates, when
+// a result has serialTiles or more blocks of serialBlock×serialBlock.
+// Source: blockSize and minParBlock of gonum's blas/gonum/gonum.go.
+const (
+	serialBlock = 64
+	serialTiles = 4
+)
+
+// gonumDots tiles c below gonum's parallel threshold. The form with both rows
+// contiguous in k is gonum's fastest (see BenchmarkGEMMForms).
+func gonumDots(m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int) {
+	const tileM, tileN = (serialTiles - 1) * serialBlock, serialBlock
+	for i := 0; i < m; i += tileM {
+		for j := 0; j < n; j += tileN {
+			gonum.Implementation{}.Sgemm(blas.NoTrans, blas.Trans, min(tileM, m-i), min(tileN, n-j), k,
+				1, a[i*lda:], lda, b[j*ldb:], ldb, 1, c[i*ldc+j:], ldc)
+		}
+	}
+}
+
+func gonumRows(m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int) {
+	const tileM, tileN = serialBlock, (serialTiles - 1) * serialBlock
+	for i := 0; i < m; i += tileM {
+		for j := 0; j < n; j += tileN {
+			gonum.Implementation{}.Sgemm(blas.NoTrans, blas.NoTrans, min(tileM, m-i), min(tileN, n-j), k,
+				1, a[i*lda:], lda, b[j:], ldb, 1, c[i*ldc+j:], ldc)
+		}
+	}
+}
+
+// turn writes the transpose of src [cols, rows] with row stride lds to dst
+// [rows, cols] with row stride ldd: dst[i·ldd+j] = src[j·lds+i]. Blocks of
+// 16×16 keep both sides' cache lines in L1.
+func turn(dst []float32, ldd int, src []float32, lds int, rows, cols int) {
+	const block = lineElems
+	for i0 := 0; i0 < rows; i0 += block {
+		i1 := min(i0+block, rows)
+		for j0 := 0; j0 < cols; j0 += block {
+			j1 := min(j0+block, cols)
+			for i := i0; i < i1; i++ {
+				out := dst[i*ldd+j0 : i*ldd+j1]
+				at := j0*lds + i
+				for j := range out {
+					out[j] = src[at]
+					at += lds
+				}
+			}
+		}
+	}
+}
