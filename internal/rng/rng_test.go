@@ -2,51 +2,35 @@ package rng_test
 
 import (
 	"encoding/binary"
-	"encoding/json"
 	"fmt"
 	"hash/crc32"
 	"math"
-	"os"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"devicemap/internal/golden"
 	"devicemap/internal/rng"
 )
 
-// stream is one entry of testdata/rng.json, made by NumPy 1.24.
-type stream struct {
-	Seed      uint64      `json:"seed"`
-	Raw       []string    `json:"raw_uint64"`
-	First8    []float64   `json:"normals_first8"`
-	At        int         `json:"normals_at"`
-	At8       []float64   `json:"normals_at_8"`
-	Draw      [][]float64 `json:"draw_2x3"`
-	ThenDraw  [][]float64 `json:"then_draw_3x4"`
-	State     string      `json:"pcg64_state"`
-	Increment string      `json:"pcg64_increment"`
-	SeedWords []string    `json:"seed_sequence_state_uint64"`
-	Million   struct {
-		CRC32      string  `json:"crc32_float32"`
-		CRC64      string  `json:"crc32_float64"`
-		ArgMin     int     `json:"argmin"`
-		Min        float64 `json:"min"`
-		ArgMax     int     `json:"argmax"`
-		Max        float64 `json:"max"`
-		BeyondTail int     `json:"beyond_ziggurat_tail"`
-	} `json:"million"`
-}
-
-func streams(t *testing.T) []stream {
+func streams(t *testing.T) []golden.Stream {
 	t.Helper()
-	text, err := os.ReadFile("testdata/rng.json")
+	set, err := golden.Open("")
 	require.NoError(t, err)
-	var file struct {
-		Streams []stream `json:"streams"`
-	}
-	require.NoError(t, json.Unmarshal(text, &file))
+	file, err := set.RNG()
+	require.NoError(t, err)
 	require.Len(t, file.Streams, 13)
 	return file.Streams
+}
+
+// The seeding is checked on its own words and on the state it leaves.
+func TestSeedingIsNumPys(t *testing.T) {
+	for _, want := range streams(t) {
+		words, state, increment := rng.Seeding(want.Seed)
+		require.Equal(t, want.SeedWords, words, "seed %d: SeedSequence words", want.Seed)
+		require.Equal(t, want.State, state, "seed %d: state", want.Seed)
+		require.Equal(t, want.Increment, increment, "seed %d: increment", want.Seed)
+	}
 }
 
 func TestStreamsAreNumPys(t *testing.T) {
@@ -59,7 +43,7 @@ func TestStreamsAreNumPys(t *testing.T) {
 				}
 			}
 			s := rng.New(want.Seed)
-			for i, w := range append(flat(want.Draw), flat(want.ThenDraw)...) {
+			for i, w := range append(flat(want.Draw2x3), flat(want.ThenDraw3x4)...) {
 				if got := s.Normal(); got != w {
 					t.Errorf("draw %d: got %v, want %v", i, got, w)
 				}
@@ -69,10 +53,10 @@ func TestStreamsAreNumPys(t *testing.T) {
 	}
 }
 
-func checkMillion(t *testing.T, want stream, x []float64) {
+func checkMillion(t *testing.T, want golden.Stream, x []float64) {
 	t.Helper()
 	require.Equal(t, want.First8, x[:8], "first normals")
-	require.Equal(t, want.At8, x[want.At:want.At+8], "normals at %d", want.At)
+	require.Equal(t, want.NormalsAt8, x[want.NormalsAt:want.NormalsAt+8], "normals at %d", want.NormalsAt)
 	lo, hi, beyond := 0, 0, 0
 	for i, v := range x {
 		if v < x[lo] {
@@ -85,14 +69,14 @@ func checkMillion(t *testing.T, want stream, x []float64) {
 			beyond++
 		}
 	}
-	m := want.Million
+	m := want.FirstMillion
 	require.Equal(t, m.ArgMin, lo, "index of the minimum")
 	require.Equal(t, m.ArgMax, hi, "index of the maximum")
 	require.Equal(t, m.Min, x[lo])
 	require.Equal(t, m.Max, x[hi])
 	require.Equal(t, m.BeyondTail, beyond, "normals of the tail")
-	require.Equal(t, m.CRC64, crc(t, x), "CRC-32 of the float64 bytes")
-	require.Equal(t, m.CRC32, crc(t, rng.New(want.Seed).Float32s(len(x), 1, 0)), "CRC-32 of the float32 bytes")
+	require.Equal(t, m.CRC32Float64, crc(t, x), "CRC-32 of the float64 bytes")
+	require.Equal(t, m.CRC32Float32, crc(t, rng.New(want.Seed).Float32s(len(x), 1, 0)), "CRC-32 of the float32 bytes")
 }
 
 func TestFloat32sScalesInFloat64(t *testing.T) {
