@@ -104,6 +104,10 @@ var known = map[string]evidence{
 	"stencil-5pt":       {1.07e-6, 6.59e-4, 0, 6.59e-4, 1.40e-2},
 	"Jacobi-solve":      {3.97e-8, 3.42e-4, 3.94e-8, 3.42e-4, 4.00e-4},
 
+	"ResNet-18-forward": {1.70e-7, 0, 6.97e-7, 1.74e-3, 2.35e-3},
+	"MiniLM-encoder":    {3.72e-7, 0, 7.25e-7, 1.00e-3, 5.46e-3},
+	"ViT-B-16-forward":  {8.15e-7, 0, 2.55e-6, 5.55e-4, 7.85e-3},
+
 	"archetype relu":       {0, 2.09e-4, 0, 2.09e-4, 2.09e-4},
 	"archetype gelu":       {3.79e-8, 3.18e-4, 0, 4.53e-4, 2.41e-3},
 	"archetype gelu_tanh":  {3.79e-8, 3.18e-4, 0, 4.53e-4, 2.41e-3},
