@@ -109,10 +109,11 @@ func (w *Window) stalled(end time.Time) bool {
 	limit := w.m.conf.Interval * 3 / 2
 	prev := w.prev
 	for _, s := range w.m.samples {
-		if s.end.After(w.begin) && !s.end.After(end) {
-			if s.end.Sub(prev) > limit {
-				return true
-			}
+		switch {
+		case s.end.After(end):
+		case s.end.After(w.begin) && s.end.Sub(prev) > limit:
+			return true
+		case s.end.After(w.begin) || s.end.After(prev): // the latter came late
 			prev = s.end
 		}
 	}
