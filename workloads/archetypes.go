@@ -15,12 +15,12 @@ type ArchetypeOp string
 // compute the exact gelu and its reference the tanh form (trap T22); here each
 // form has its own reference.
 const (
-	ReLU             ArchetypeOp = "relu"
-	GELU             ArchetypeOp = "gelu"
-	GELUTanh         ArchetypeOp = "gelu_tanh"
-	SumLast          ArchetypeOp = "sum"
-	SoftmaxLast      ArchetypeOp = "softmax"
-	LayerNormStreams ArchetypeOp = "layer_norm"
+	StreamReLU      ArchetypeOp = "relu"
+	StreamGELU      ArchetypeOp = "gelu"
+	StreamGELUTanh  ArchetypeOp = "gelu_tanh"
+	StreamSum       ArchetypeOp = "sum"
+	StreamSoftmax   ArchetypeOp = "softmax"
+	StreamLayerNorm ArchetypeOp = "layer_norm"
 )
 
 // Archetype is one operation over the last axis of x [Rows, Cols] ~ N(0,1)
@@ -36,7 +36,7 @@ type Archetype struct {
 
 // ByteFactor is how many times each element crosses the memory bus.
 func (k Archetype) ByteFactor() float64 {
-	if k.Op == SumLast {
+	if k.Op == StreamSum {
 		return 1
 	}
 	return 2
@@ -49,22 +49,22 @@ func (k Archetype) Build() (*Instance, error) {
 	x := s.fed("x", 1, k.Rows, k.Cols)
 	var y *graph.Value
 	switch k.Op {
-	case ReLU:
+	case StreamReLU:
 		y = s.Unary(graph.ReLU, x)
-	case GELU:
+	case StreamGELU:
 		y = s.Unary(graph.GELU, x)
-	case GELUTanh:
+	case StreamGELUTanh:
 		y = s.Unary(graph.GELUTanh, x)
-	case SumLast:
+	case StreamSum:
 		y = s.Apply(graph.Reduce{Fn: graph.Sum, Axes: []int{1}}, x)
-	case SoftmaxLast:
+	case StreamSoftmax:
 		y = s.Softmax(x)
-	case LayerNormStreams:
+	case StreamLayerNorm:
 		s.src = rng.New(k.ParamSeed)
 		y = s.LayerNorm(x, s.drawn("gamma", 0.1, 1, k.Cols), s.drawn("beta", 0.1, 0, k.Cols), 1e-5)
 	default:
 		return nil, fmt.Errorf("workloads: no archetype %q; there are %s, %s, %s, %s, %s, %s",
-			k.Op, ReLU, GELU, GELUTanh, SumLast, SoftmaxLast, LayerNormStreams)
+			k.Op, StreamReLU, StreamGELU, StreamGELUTanh, StreamSum, StreamSoftmax, StreamLayerNorm)
 	}
 	return s.done("y", y, evidenceFor("archetype "+string(k.Op)))
 }

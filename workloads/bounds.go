@@ -91,7 +91,10 @@ var gemms = []struct {
 // known: golden figures from kernels.json and models.json. Published ones from
 // device_map_M1, _M2, _M5; archetypes from bandwidth and fused_gpu, serving
 // from serving, neck from below_ridge_fusion, decode from decode, all M5; the
-// models' GPU figures from real_models_fp16 too.
+// models' GPU figures from real_models_fp16 too. The golden set has no fp16
+// figure of the models; theirs are this suite's own evaluation by the same rule
+// with generated weights (TestBoundsAdmitHalfStorage), while the published ones
+// are of trained weights.
 var known = map[string]evidence{
 	"conv-single":       {2.19e-7, 3.64e-4, 2.14e-7, 3.64e-4, 5.11e-4},
 	"conv-resnet-ish":   {8.00e-7, 1.35e-3, 2.68e-6, 1.36e-3, 3.35e-3},
@@ -104,9 +107,9 @@ var known = map[string]evidence{
 	"stencil-5pt":       {1.07e-6, 6.59e-4, 0, 6.59e-4, 1.40e-2},
 	"Jacobi-solve":      {3.97e-8, 3.42e-4, 3.94e-8, 3.42e-4, 4.00e-4},
 
-	"ResNet-18-forward": {1.70e-7, 0, 6.97e-7, 1.74e-3, 2.35e-3},
-	"MiniLM-encoder":    {3.72e-7, 0, 7.25e-7, 1.00e-3, 5.46e-3},
-	"ViT-B-16-forward":  {8.15e-7, 0, 2.55e-6, 5.55e-4, 7.85e-3},
+	"ResNet-18-forward": {1.70e-7, 4.64e-4, 6.97e-7, 1.74e-3, 2.35e-3},
+	"MiniLM-encoder":    {3.72e-7, 9.86e-4, 7.25e-7, 1.00e-3, 5.46e-3},
+	"ViT-B-16-forward":  {8.15e-7, 1.36e-3, 2.55e-6, 5.55e-4, 7.85e-3},
 
 	"archetype relu":       {0, 2.09e-4, 0, 2.09e-4, 2.09e-4},
 	"archetype gelu":       {3.79e-8, 3.18e-4, 0, 4.53e-4, 2.41e-3},

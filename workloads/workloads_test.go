@@ -152,9 +152,9 @@ func TestSweepsDrawOn(t *testing.T) {
 	require.Equal(t, both.Graph.Consts[0].Const, second.Graph.Consts[0].Const)
 	require.Equal(t, both.Inputs[0].Narrow[3*8:], second.Inputs[0].Narrow)
 
-	first, err := workloads.Archetype{Op: workloads.ReLU, Rows: 4, Cols: 5, Seed: 11}.Build()
+	first, err := workloads.Archetype{Op: workloads.StreamReLU, Rows: 4, Cols: 5, Seed: 11}.Build()
 	require.NoError(t, err)
-	later, err := workloads.Archetype{Op: workloads.ReLU, Rows: 2, Cols: 5, Seed: 11, Earlier: []int{4, 6}}.Build()
+	later, err := workloads.Archetype{Op: workloads.StreamReLU, Rows: 2, Cols: 5, Seed: 11, Earlier: []int{4, 6}}.Build()
 	require.NoError(t, err)
 	require.Equal(t, first.Inputs[0].Narrow[10:], later.Inputs[0].Narrow)
 }
