@@ -12,7 +12,7 @@ func softmax(dst, x []float32) {
 	top := float64(maxOf(x))
 	sum := 0.0
 	for i, v := range x {
-		e := math.Exp(float64(v) - top)
+		e := exp(float64(v) - top)
 		sum += e
 		dst[i] = float32(e)
 	}
@@ -27,7 +27,7 @@ func logSoftmax(dst, x []float32) {
 	top := float64(maxOf(x))
 	sum := 0.0
 	for _, v := range x {
-		sum += math.Exp(float64(v) - top)
+		sum += exp(float64(v) - top)
 	}
 	shift := top + math.Log(sum)
 	for i, v := range x {
@@ -35,15 +35,21 @@ func logSoftmax(dst, x []float32) {
 	}
 }
 
+// maxOf has four lanes, as the sums below: one would wait for itself.
 func maxOf(x []float32) float32 {
-	top := x[0]
-	for _, v := range x[1:] {
-		top = max(top, v)
+	a, b, c, d := x[0], x[0], x[0], x[0]
+	i := 0
+	for ; i+4 <= len(x); i += 4 {
+		p := x[i : i+4 : i+4]
+		a, b, c, d = max(a, p[0]), max(b, p[1]), max(c, p[2]), max(d, p[3])
 	}
-	return top
+	for ; i < len(x); i++ {
+		a = max(a, x[i])
+	}
+	return max(a, b, c, d)
 }
 
-// sums are Σx and Σ(x−shift)² in float64, four lanes each.
+// sumOf is Σx in float64.
 func sumOf(x []float32) float64 {
 	var s [4]float64
 	i := 0
@@ -60,6 +66,7 @@ func sumOf(x []float32) float64 {
 	return (s[0] + s[1]) + (s[2] + s[3])
 }
 
+// squaresOf is Σ(x−shift)² in float64.
 func squaresOf(x []float32, shift float64) float64 {
 	var s [4]float64
 	i := 0

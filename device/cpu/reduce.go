@@ -68,7 +68,7 @@ func expFold() fold {
 		if math.IsInf(top, -1) {
 			return partial{top: top} // no value yet, or all −Inf
 		}
-		return partial{a.sum*math.Exp(a.top-top) + b.sum*math.Exp(b.top-top), top}
+		return partial{a.sum*exp(a.top-top) + b.sum*exp(b.top-top), top}
 	}
 	return fold{
 		zero: partial{top: math.Inf(-1)},
@@ -79,7 +79,7 @@ func expFold() fold {
 			}
 			sum := 0.0
 			for _, v := range x {
-				sum += math.Exp(float64(v) - top)
+				sum += exp(float64(v) - top)
 			}
 			return partial{sum, top}
 		},

@@ -131,17 +131,17 @@ func wideUnary(u graph.Unary) func(x float64) float64 {
 		}
 	case graph.GELU:
 		return func(x float64) float64 { return x / 2 * (1 + math.Erf(x/math.Sqrt2)) }
-	case graph.GELUTanh:
+	case graph.GELUTanh: // (1 + tanh z)/2 = 1/(1 + e^−2z)
 		k := math.Sqrt(2 / math.Pi)
-		return func(x float64) float64 { return x / 2 * (1 + math.Tanh(k*(x+0.044715*x*x*x))) }
+		return func(x float64) float64 { return x / (1 + exp(-2*k*(x+0.044715*x*x*x))) }
 	case graph.GELUSigmoid:
-		return func(x float64) float64 { return x / (1 + math.Exp(-1.702*x)) }
+		return func(x float64) float64 { return x / (1 + exp(-1.702*x)) }
 	case graph.SiLU:
-		return func(x float64) float64 { return x / (1 + math.Exp(-x)) }
+		return func(x float64) float64 { return x / (1 + exp(-x)) }
 	case graph.Sigmoid:
-		return func(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
+		return func(x float64) float64 { return 1 / (1 + exp(-x)) }
 	case graph.Softplus:
-		return func(x float64) float64 { return max(x, 0) + math.Log1p(math.Exp(-math.Abs(x))) }
+		return func(x float64) float64 { return max(x, 0) + math.Log1p(exp(-math.Abs(x))) }
 	case graph.Log:
 		return func(x float64) float64 { return math.Log(x + a) }
 	case graph.Rsqrt:
@@ -162,7 +162,7 @@ func wideUnary(u graph.Unary) func(x float64) float64 {
 		}
 	}
 	f := map[graph.UnaryFn]func(float64) float64{
-		graph.Tanh: math.Tanh, graph.Exp: math.Exp, graph.Exp2: math.Exp2, graph.Erf: math.Erf,
+		graph.Tanh: math.Tanh, graph.Exp: exp, graph.Exp2: math.Exp2, graph.Erf: math.Erf,
 		graph.Sin: math.Sin, graph.Cos: math.Cos, graph.Atan: math.Atan,
 		graph.Floor: math.Floor, graph.Ceil: math.Ceil, graph.Round: math.RoundToEven,
 	}[u.Fn]
