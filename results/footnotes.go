@@ -46,13 +46,13 @@ func (t *mapTable) footnotes() {
 func (t *mapTable) marks() {
 	text := t.out.String()
 	if strings.Contains(text, "~") {
-		t.note(fmt.Sprintf("~  tie: within %.0f %%, or within the variation of the samples where that is larger", 100*TieBand))
+		t.note(fmt.Sprintf("~ tie: within %.0f %%, or within the variation of the samples where that is larger", 100*TieBand))
 	}
 	if strings.Contains(text, "–") {
-		t.note("–  not measured")
+		t.note("– not measured")
 	}
 	if strings.Contains(text, "!") {
-		t.note("!  read with care:")
+		t.note("! read with care:")
 	}
 }
 
