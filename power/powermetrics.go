@@ -68,7 +68,9 @@ func (p *powermetrics) probe(interval time.Duration) error {
 	var unread *formatError
 	if errors.As(err, &unread) {
 		p.format = "text"
-		err = p.probeRun(interval)
+		if p.probeRun(interval) == nil {
+			err = nil
+		}
 	}
 	switch {
 	case err == nil:
