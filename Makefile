@@ -1,0 +1,26 @@
+# The suite itself needs only go test; these are shortcuts.
+
+RESULTS ?= results/M5.txt
+SHARED  ?= ../shared
+
+.PHONY: test bench map compare published ci
+
+test:            ## all tests
+	go test ./...
+
+bench:           ## the device map of this host
+	go test -run '^$$' -bench DeviceMap -benchtime 6s
+
+map:             ## the map of a results file: make map RESULTS=results/M1.txt
+	go run ./cmd/devicemap map $(RESULTS)
+
+compare:         ## two hosts, one table
+	go tool benchstat results/M1.txt results/M5.txt
+
+published:       ## convert the paper's JSON again (SHARED names the folder that holds paper/)
+	for m in M1 M2 M5; do \
+		go run ./cmd/devicemap convert -force -o results/$$m.txt $(SHARED)/paper/device_map_$$m.json || exit 1; \
+	done
+
+ci:              ## what the project's CI runs
+	bash .ci/run

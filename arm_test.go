@@ -1,0 +1,231 @@
+package devicemap
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"devicemap/device"
+	"devicemap/power"
+	"devicemap/results"
+	"devicemap/workloads"
+)
+
+// arm is one workload on one engine in one arithmetic.
+type arm struct {
+	bench   string // benchmark name without "Benchmark"
+	subject *subject
+	engine  device.Engine
+	dtype   device.DType
+}
+
+// row starts the result of the arm.
+func (a arm) row() results.Row {
+	return results.Row{
+		Bench: a.bench, Workload: a.subject.Name, Weights: a.subject.Weights,
+		Device: a.engine.Info().Name, DType: string(a.dtype),
+	}
+}
+
+// name is the arm's full benchmark name without "Benchmark".
+func (a arm) name() string {
+	r := a.row()
+	return r.Name()
+}
+
+// subName is the arm's name below its benchmark.
+func (a arm) subName() string { return a.name()[len(a.bench)+1:] }
+
+// sustained is what the power window of an arm measured.
+type sustained struct {
+	runs    int
+	elapsed time.Duration
+	power   power.Reading
+}
+
+// race runs the protocol of one arm: check, minimum latency, sustained window.
+// A refusal skips the arm and a wrong answer fails it; in both cases the next
+// arm goes on.
+func (s *session) race(b *testing.B, a arm) {
+	s.progress.step(a.subject.Name + " " + a.engine.Info().Name + " " + string(a.dtype))
+	defer s.progress.done()
+	prog, relErr, err := s.prepare(a)
+	if errors.Is(err, device.ErrRefused) {
+		s.refused(a, err)
+		b.Skip(err)
+	}
+	if err != nil {
+		s.failed(a, err)
+		b.Fatal(err)
+	}
+	defer prog.Close()
+	lat, win, err := s.measure(b, a, prog)
+	if err != nil {
+		s.failed(a, err)
+		b.Fatal(err)
+	}
+	row := a.row()
+	row.Iters = win.runs
+	if s.meter.Source() != "none" { // else the header says why there is no power
+		row.Flags = win.power.Flags
+	}
+	row.Metrics = metrics(a.subject.Workload, relErr, lat, win)
+	for _, m := range row.Metrics {
+		if m.Unit != results.NsPerOp { // go test reports that one by itself
+			b.ReportMetric(m.Value, m.Unit)
+		}
+	}
+	if err := s.record(row); err != nil {
+		b.Error(err)
+	}
+}
+
+// prepare compiles the arm, runs it once and holds the result to the float64
+// reference.
+func (s *session) prepare(a arm) (device.Program, float64, error) {
+	inst, err := a.subject.instance()
+	if err != nil {
+		return nil, 0, err
+	}
+	prog, err := a.engine.Compile(inst.Graph, device.Options{DType: a.dtype, Staging: s.options.staging.Staging})
+	if err != nil {
+		return nil, 0, fmt.Errorf("compile: %w", err)
+	}
+	relErr, err := check(prog, inst, inst.Bound(a.engine.Info().Kind, a.dtype))
+	if err != nil {
+		prog.Close()
+		return nil, 0, err
+	}
+	return prog, relErr, nil
+}
+
+// check runs prog once on the inputs of inst. A result farther from the
+// reference than bound is an error.
+func check(prog device.Program, inst *workloads.Instance, bound float64) (float64, error) {
+	for i, in := range inst.Inputs {
+		copy(prog.Input(i), in.Narrow)
+	}
+	if err := prog.Upload(); err != nil {
+		return 0, fmt.Errorf("upload: %w", err)
+	}
+	if err := prog.Run(); err != nil {
+		return 0, fmt.Errorf("run: %w", err)
+	}
+	if err := prog.Download(); err != nil {
+		return 0, fmt.Errorf("download: %w", err)
+	}
+	var got [][]float32
+	for i := range inst.Graph.Outputs {
+		got = append(got, prog.Output(i))
+	}
+	relErr, err := inst.RelErr(got)
+	if err != nil {
+		return 0, fmt.Errorf("wrong result, not timed: %w", err)
+	}
+	if !(relErr <= bound) {
+		return 0, fmt.Errorf("wrong result, not timed: relative error %.3g is above the arm's bound %.3g", relErr, bound)
+	}
+	return relErr, nil
+}
+
+// measure takes the minimum latency, then loops for -benchtime inside one
+// power window.
+func (s *session) measure(b *testing.B, a arm, prog device.Program) (latency, sustained, error) {
+	kind, reps := a.engine.Info().Kind, a.subject.Reps
+	warm, want := reps.Warmup, reps.Timed(kind)
+	if s.options.quick {
+		warm, want = (warm+3)/4, (want+3)/4
+	}
+	lat, err := minLatency(prog.Run, warm, want, latencyBudget, time.Now)
+	if err != nil {
+		return lat, sustained{}, err
+	}
+	each := lat.short()
+	w := s.meter.Begin(expected(kind)...)
+	for b.Loop() { // the first call resets b's timer
+		if !each {
+			if err = prog.Run(); err != nil {
+				break
+			}
+			continue
+		}
+		t := time.Now()
+		if err = prog.Run(); err != nil {
+			break
+		}
+		lat.add(time.Since(t))
+	}
+	win := sustained{runs: b.N, elapsed: b.Elapsed(), power: w.End()}
+	if err != nil {
+		return lat, win, fmt.Errorf("run in the window: %w", err)
+	}
+	return lat, win, nil
+}
+
+// expected is the rail that work on an engine of kind k must load: the
+// published check is the Neural Engine's (measurements 0.6).
+func expected(k device.Kind) []power.Rail {
+	if k == device.ANE {
+		return []power.Rail{power.ANE}
+	}
+	return nil
+}
+
+// metrics are the figures of one arm in the units of the results package. What
+// was not measured is absent.
+func metrics(w workloads.Workload, relErr float64, lat latency, win sustained) []results.Metric {
+	var row results.Row
+	perOp := win.elapsed.Seconds() / float64(win.runs)
+	row.Add(perOp*1e9, results.NsPerOp)
+	row.Add(float64(lat.min.Nanoseconds()), results.MinNsPerOp)
+	row.Add(float64(lat.calls), results.LatencyCalls)
+	work, rate, peak, perWatt := w.Items, results.Items, results.PeakItems, results.ItemsPerW
+	if w.FLOPs > 0 {
+		work, rate, peak, perWatt = w.FLOPs/1e9, results.GFLOPS, results.PeakGFLOPS, results.GFLOPSPerW
+	}
+	row.Add(work/perOp, rate)
+	row.Add(work/lat.min.Seconds(), peak)
+	row.Add(relErr*1e6, results.RelErrPPM)
+	addPower(&row, win.power)
+	if watts, ok := win.power.Active(power.Package); ok && watts > 0 {
+		row.Add(work/perOp/watts, perWatt)
+		row.Add(watts*perOp*1e3, results.MJPerOp)
+	}
+	return row.Metrics
+}
+
+// addPower appends the power figures of a window that were measured.
+func addPower(row *results.Row, r power.Reading) {
+	milli := func(watts float64, ok bool, unit string) {
+		if ok {
+			row.Add(watts*1e3, unit)
+		}
+	}
+	for _, rail := range []struct {
+		rail          power.Rail
+		active, total string
+	}{
+		{power.Package, results.MW, results.TotalMW},
+		{power.CPU, results.CPUMW, results.CPUTotalMW},
+		{power.GPU, results.GPUMW, results.GPUTotalMW},
+		{power.ANE, results.ANEMW, results.ANETotalMW},
+	} {
+		watts, ok := r.Active(rail.rail)
+		milli(watts, ok, rail.active)
+		watts, ok = r.Loaded(rail.rail)
+		milli(watts, ok, rail.total)
+	}
+	watts, ok := r.MeanActive()
+	milli(watts, ok, results.MeanMW)
+	watts, ok = r.MinActive()
+	milli(watts, ok, results.MinMW)
+	watts, ok = r.P90Active()
+	milli(watts, ok, results.P90MW)
+	if cv, ok := r.CV(); ok {
+		row.Add(cv, results.CVPercent)
+	}
+	if r.Samples > 0 {
+		row.Add(float64(r.Samples), results.PMSamples)
+	}
+}

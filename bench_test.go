@@ -1,0 +1,271 @@
+package devicemap
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/klauspost/cpuid/v2"
+
+	"devicemap/device"
+	"devicemap/device/ane"
+	"devicemap/device/cpu"
+	"devicemap/device/gpu"
+	"devicemap/power"
+	"devicemap/results"
+	"devicemap/workloads"
+)
+
+// suite is what the benchmarks share. TestMain makes it; it is nil when no
+// benchmark runs.
+var suite *session
+
+// TestMain opens the engines and the power meter and samples the idle power,
+// but only when benchmarks are to run: plain tests need none of it.
+func TestMain(m *testing.M) {
+	var o options
+	o.register(flag.CommandLine)
+	flag.Parse()
+	if flag.Lookup("test.bench").Value.String() == "" || flag.Lookup("test.list").Value.String() != "" {
+		os.Exit(m.Run())
+	}
+	known := openers()
+	if os.Getenv(faultyEnv) != "" {
+		known = append(known, faultyOpeners()...)
+	}
+	s, err := open(o, known)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "devicemap:", err)
+		os.Exit(1)
+	}
+	suite = s
+	os.Exit(s.run(m.Run))
+}
+
+// openers lists every engine that this build knows.
+func openers() []device.Opener {
+	list := []device.Opener{{Kind: device.CPU, Name: "CPU", Open: func() (device.Engine, error) { return cpu.Open(cpu.Config{}) }}}
+	list = append(list, gpu.Openers()...)
+	return append(list, ane.Opener())
+}
+
+// session is one benchmark run: the engines of the host, its power meter, and
+// where results go.
+type session struct {
+	options   options
+	engines   []device.Engine
+	absent    []device.Absence
+	workloads []workloads.Workload
+	meter     *power.Meter
+	progress  *progress
+	file      *results.Writer // nil: no file
+	path      string          // of file
+
+	stdout *os.File // the real one while os.Stdout is a pipe
+	stderr *os.File
+
+	mu    sync.Mutex
+	rows  []results.Row
+	facts []results.Fact
+}
+
+// open prepares a run. Everything that can be wrong with the flags or the
+// results file is found here, before anything is measured.
+func open(o options, known []device.Opener) (*session, error) {
+	chosen, subjects, err := o.choose(known, workloads.DeviceMap())
+	if err != nil {
+		return nil, err
+	}
+	if o.quick {
+		if err := quickWindow(); err != nil {
+			return nil, err
+		}
+	}
+	s := &session{options: o, workloads: subjects, progress: &progress{}, stdout: os.Stdout, stderr: os.Stderr}
+	s.engines, s.absent = device.Discover(chosen...)
+	for _, a := range s.absent {
+		if len(o.require) > 0 && o.require.keeps(a.Name) {
+			s.closeEngines()
+			return nil, fmt.Errorf("-require: %v", a)
+		}
+	}
+	s.meter = power.Open(power.Config{})
+	s.facts = s.hostFacts()
+	if s.path = s.resultsPath(); s.path != "" {
+		if s.file, err = results.Create(s.path, s.facts); err != nil {
+			s.close()
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// quickWindow shortens the window to the published 2 s unless -benchtime says
+// otherwise.
+func quickWindow() error {
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.benchtime" })
+	if given {
+		return nil
+	}
+	return flag.Set("test.benchtime", "2s")
+}
+
+// resultsPath is the file that finished arms are appended to. Runs with short
+// windows go to a file of their own, so that they do not dilute a record.
+func (s *session) resultsPath() string {
+	switch s.options.results {
+	case "none":
+		return ""
+	case "":
+	default:
+		return s.options.results
+	}
+	name := results.FileName(chip())
+	window, err := time.ParseDuration(flag.Lookup("test.benchtime").Value.String())
+	if s.options.quick || err != nil || window < time.Second {
+		ext := filepath.Ext(name)
+		name = name[:len(name)-len(ext)] + ".quick" + ext
+	}
+	return filepath.Join("results", name)
+}
+
+// chip names the host's processor.
+func chip() string {
+	if cpuid.CPU.BrandName != "" {
+		return cpuid.CPU.BrandName
+	}
+	return runtime.GOARCH
+}
+
+// run heads the output, samples the idle power, runs the benchmarks with the
+// output normalised, and closes with the map. It returns the exit status.
+func (s *session) run(benchmarks func() int) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	s.sampleIdle(ctx)
+	s.progress = newProgress(len(matching(deviceMapArms(s), flag.Lookup("test.bench").Value.String()))*counts(), s.stderr)
+	restore, err := s.redirect()
+	if err != nil {
+		fmt.Fprintln(s.stderr, "devicemap: output not normalised:", err)
+	}
+	fmt.Fprint(os.Stdout, results.Header(s.facts))
+	done := make(chan int, 1)
+	go func() { done <- benchmarks() }()
+	code := 130 // interrupted
+	select {
+	case code = <-done:
+	case <-ctx.Done():
+		fmt.Fprintln(s.stderr, "devicemap: interrupted; finished arms are kept")
+	}
+	s.progress.finish()
+	restore()
+	s.summary(s.stderr)
+	s.close()
+	return code
+}
+
+// sampleIdle takes the power baseline. A failure leaves the windows without
+// active power, and says so.
+func (s *session) sampleIdle(ctx context.Context) {
+	if s.meter.Source() == "none" {
+		return
+	}
+	fmt.Fprintf(s.stderr, "devicemap: sampling idle power (%s) ...\n", s.meter.Source())
+	idle, err := s.meter.Idle(ctx)
+	if err != nil {
+		fmt.Fprintln(s.stderr, "devicemap: no idle baseline, so no active power:", err)
+		s.note(results.Fact{Key: "idle", Value: err.Error()})
+		return
+	}
+	for _, r := range []power.Rail{power.Package, power.CPU, power.GPU, power.ANE} {
+		if watts, ok := idle.Watts(r); ok {
+			s.note(results.Fact{Key: idleKeys[r], Value: fmt.Sprintf("%.1f", watts*1e3)})
+		}
+	}
+}
+
+// idleKeys are the facts that hold the idle figures, in milliwatts.
+var idleKeys = map[power.Rail]string{
+	power.Package: "idle-pkg-mW", power.CPU: "idle-cpu-mW", power.GPU: "idle-gpu-mW", power.ANE: "idle-ane-mW",
+}
+
+// redirect sends os.Stdout through the normaliser, so that the raw output of
+// two hosts pairs under plain benchstat. The returned function waits until all
+// of it is written and puts the real one back.
+func (s *session) redirect() (restore func(), err error) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return func() {}, err
+	}
+	n := results.NewNormalizer(s.progress.around(s.stdout), runtime.GOMAXPROCS(0))
+	copied := make(chan error, 1)
+	go func() {
+		_, err := io.Copy(n, r)
+		if err == nil {
+			err = n.Close()
+		}
+		copied <- err
+	}()
+	os.Stdout = w
+	return func() {
+		os.Stdout = s.stdout
+		w.Close()
+		if err := <-copied; err != nil {
+			fmt.Fprintln(s.stderr, "devicemap: output:", err)
+		}
+	}, nil
+}
+
+// record keeps a finished arm: in memory for the map, and on the disk.
+func (s *session) record(r results.Row) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.rows = append(s.rows, r)
+	if s.file == nil {
+		return nil
+	}
+	return s.file.Write(r)
+}
+
+// note adds a fact about this run.
+func (s *session) note(f results.Fact) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.facts = append(s.facts, f)
+	if s.file == nil {
+		return
+	}
+	if err := s.file.Note(f); err != nil {
+		fmt.Fprintln(s.stderr, "devicemap:", err)
+	}
+}
+
+func (s *session) closeEngines() {
+	for _, e := range s.engines {
+		if err := e.Close(); err != nil {
+			fmt.Fprintln(s.stderr, "devicemap:", err)
+		}
+	}
+}
+
+func (s *session) close() {
+	s.closeEngines()
+	if err := s.meter.Close(); err != nil {
+		fmt.Fprintln(s.stderr, "devicemap:", err)
+	}
+	if s.file != nil {
+		if err := s.file.Close(); err != nil {
+			fmt.Fprintln(s.stderr, "devicemap:", err)
+		}
+	}
+}

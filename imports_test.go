@@ -1,0 +1,95 @@
+package devicemap
+
+import (
+	"go/build"
+	"io/fs"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// floors is the dependency picture: a package imports only packages of lower
+// floors. A new arrow is a reviewed edit of this table.
+var floors = map[string]int{
+	"devicemap/internal/rng":       0,
+	"devicemap/internal/graph":     1,
+	"devicemap/power":              1,
+	"devicemap/results":            1,
+	"devicemap/device":             2,
+	"devicemap/internal/reference": 2,
+	"devicemap/internal/golden":    2, // test data; imported by tests only
+	"devicemap/device/ane":         3,
+	"devicemap/device/cpu":         3,
+	"devicemap/device/gpu":         3,
+	"devicemap/workloads":          3,
+	"devicemap/cmd/devicemap":      4,
+	"devicemap":                    5,
+}
+
+// TestImportsPointDownward holds every package of the module to the floors.
+func TestImportsPointDownward(t *testing.T) {
+	seen := map[string]bool{}
+	for _, dir := range packageDirs(t) {
+		pkg, err := build.ImportDir(dir, build.ImportComment)
+		require.NoError(t, err)
+		path := strings.TrimSuffix("devicemap/"+filepath.ToSlash(dir), "/.")
+		floor, ok := floors[path]
+		if !ok {
+			t.Errorf("%s has no floor: add it to the table", path)
+			continue
+		}
+		seen[path] = true
+		for _, imp := range pkg.Imports {
+			if !strings.HasPrefix(imp, "devicemap/") {
+				continue
+			}
+			if below, ok := floors[imp]; !ok || below >= floor {
+				t.Errorf("%s (floor %d) imports %s (floor %d)", path, floor, imp, below)
+			}
+		}
+	}
+	for path := range floors {
+		if !seen[path] {
+			t.Errorf("%s has a floor but no code", path)
+		}
+	}
+}
+
+// TestForeignCodeStaysInLeaves keeps purego and unsafe out of everything but
+// the bindings, and cgo out of everything.
+func TestForeignCodeStaysInLeaves(t *testing.T) {
+	leaves := map[string]bool{}
+	for _, dir := range packageDirs(t) {
+		pkg, err := build.ImportDir(dir, 0)
+		require.NoError(t, err)
+		for _, imp := range pkg.Imports {
+			foreign := imp == "unsafe" || strings.HasPrefix(imp, "github.com/ebitengine/purego")
+			if imp == "C" || (foreign && !leaves[filepath.ToSlash(dir)]) {
+				t.Errorf("%s imports %s", dir, imp)
+			}
+		}
+	}
+}
+
+// packageDirs lists the directories of this module that hold Go code.
+func packageDirs(t *testing.T) []string {
+	t.Helper()
+	var dirs []string
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.IsDir() {
+			return err
+		}
+		if name := d.Name(); path != "." && (name == "testdata" || strings.HasPrefix(name, ".")) {
+			return filepath.SkipDir
+		}
+		if files, _ := filepath.Glob(filepath.Join(path, "*.go")); len(files) > 0 {
+			dirs = append(dirs, path)
+		}
+		return nil
+	})
+	require.NoError(t, err)
+	require.NotEmpty(t, dirs)
+	return dirs
+}

@@ -1,0 +1,95 @@
+package devicemap
+
+import (
+	"flag"
+	"fmt"
+	"slices"
+	"strings"
+
+	"devicemap/device"
+	"devicemap/workloads"
+)
+
+// options are the suite's flags. The zero value is the published protocol on
+// every engine of the host.
+type options struct {
+	engines   list
+	workloads list
+	require   list
+	quick     bool
+	staging   staging
+	results   string
+}
+
+// register declares the flags; they are parsed by TestMain.
+func (o *options) register(f *flag.FlagSet) {
+	f.Var(&o.engines, "engines", "comma-separated engine `names` to race (CPU, GPU, ANE); default all")
+	f.Var(&o.workloads, "workloads", "comma-separated workload `names`; default all")
+	f.Var(&o.require, "require", "comma-separated engine `names` whose absence fails the run")
+	f.BoolVar(&o.quick, "quick", false, "windows of 2 s and a quarter of the timed calls, recorded apart")
+	f.Var(&o.staging, "staging", "`rule` for operands: published, resident or staged")
+	f.StringVar(&o.results, "results", "", "results `file`, appended to; none: no file (default results/<chip>.txt)")
+}
+
+// list is a comma-separated flag.
+type list []string
+
+func (l *list) String() string { return strings.Join(*l, ",") }
+
+func (l *list) Set(s string) error {
+	for item := range strings.SplitSeq(s, ",") {
+		if item = strings.TrimSpace(item); item != "" {
+			*l = append(*l, item)
+		}
+	}
+	return nil
+}
+
+// keeps reports whether name is chosen: by itself or by the part before a
+// dash, so that CPU chooses CPU-onednn too. An empty list chooses all.
+func (l list) keeps(name string) bool {
+	kind, _, _ := strings.Cut(name, "-")
+	return len(l) == 0 || slices.Contains(l, name) || slices.Contains(l, kind)
+}
+
+// staging is the flag form of device.Staging.
+type staging struct{ device.Staging }
+
+func (s *staging) Set(text string) error {
+	for _, v := range []device.Staging{device.AsPublished, device.Resident, device.Staged} {
+		if v.String() == text {
+			s.Staging = v
+			return nil
+		}
+	}
+	return fmt.Errorf("want published, resident or staged")
+}
+
+// choose applies the flags to what the build knows. An unknown name is an
+// error that lists the known ones.
+func (o *options) choose(openers []device.Opener, all []workloads.Workload) ([]device.Opener, []workloads.Workload, error) {
+	var names []string
+	for _, op := range openers {
+		names = append(names, op.Name)
+	}
+	for _, flagged := range []struct {
+		flag string
+		list list
+	}{{"engines", o.engines}, {"require", o.require}} {
+		for _, want := range flagged.list {
+			if !slices.ContainsFunc(names, func(n string) bool { return list{want}.keeps(n) }) {
+				return nil, nil, fmt.Errorf("-%s: no engine %q; this build knows %s", flagged.flag, want, strings.Join(names, ", "))
+			}
+		}
+	}
+	for _, want := range o.workloads {
+		if _, err := workloads.Find(want); err != nil {
+			return nil, nil, fmt.Errorf("-workloads: %w", err)
+		}
+	}
+	openers = slices.DeleteFunc(slices.Clone(openers), func(op device.Opener) bool { return !o.engines.keeps(op.Name) })
+	all = slices.DeleteFunc(slices.Clone(all), func(w workloads.Workload) bool {
+		return len(o.workloads) > 0 && !slices.Contains(o.workloads, w.Name)
+	})
+	return openers, all, nil
+}
