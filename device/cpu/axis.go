@@ -7,8 +7,12 @@ import "devicemap/internal/graph"
 type rowOp func(w *worker, dst, dst2, x []float32)
 
 // axisColumns is how many neighbouring lines are copied to scratch together
-// when the axis is not the last: one cache line of values.
-const axisColumns = lineElems
+// when the axis is not the last: one cache line of values, or fewer so that
+// they stay within maxLines values (2 MiB), down to one.
+const (
+	axisColumns = lineElems
+	maxLines    = 1 << 19
+)
 
 // alongAxis plans op for every line of the node's operand along axis, at about
 // ns nanoseconds per element. Lines along an inner axis are gathered into
@@ -29,7 +33,7 @@ func alongAxis(c *compiler, n *graph.Node, axis int, ns float64, op rowOp) (step
 			}
 		})
 	}
-	columns := min(axisColumns, inner)
+	columns := max(1, min(axisColumns, inner, maxLines/length))
 	blocks := ceilDiv(inner, columns)
 	c.needScratch(columns * (length + 2*width))
 	return c.one(outer*blocks, (ns+3)*float64(length*columns), func(w *worker, lo, hi int) {
