@@ -60,6 +60,22 @@ func TestPublishedFiles(t *testing.T) {
 	}
 }
 
+// TestPublishedFilesAreCurrent: reading and writing a recorded file changes no
+// byte. It fails where a unit was added without converting the files again.
+func TestPublishedFilesAreCurrent(t *testing.T) {
+	for _, name := range []string{"M1.txt", "M2.txt", "M5.txt"} {
+		want, err := os.ReadFile(name)
+		require.NoError(t, err)
+		f, err := Read(bytes.NewReader(want), name)
+		require.NoError(t, err)
+		var got bytes.Buffer
+		require.NoError(t, f.Encode(&got))
+		if !bytes.Equal(got.Bytes(), want) {
+			t.Errorf("%s changes when it is read and written; run make published", name)
+		}
+	}
+}
+
 // paperFiles lists the published JSON files where the checkout has them beside
 // it; they are no part of the repository.
 func paperFiles(t *testing.T) []string {
