@@ -132,17 +132,26 @@ func (p *convolution) edge(patch, plane []float32, y0, x0 int) {
 	}
 }
 
-// planDirectConv adds one scaled row of x per filter value; an item is one
-// output plane.
+// directBand is about how many output values an item of a direct convolution
+// holds, so that a single large plane feeds all workers.
+const directBand = 4096
+
+// planDirectConv adds one scaled row of x per filter value; an item is a band
+// of rows of one output plane.
 func planDirectConv(c *compiler, p convolution) step {
 	channels, kh, kw := p.filter[1], p.filter[2], p.filter[3]
 	filters := p.filter[0] / p.Groups
 	h, w, oh, ow := p.in[2], p.in[3], p.out[2], p.out[3]
-	ns := float64(channels*kh*kw*oh) * (float64(ow) + 10)
-	return step{c.loop(p.out[0]*p.out[1], ns, func(_ *worker, lo, hi int) {
+	band := min(oh, ceilDiv(directBand, ow))
+	bands := ceilDiv(oh, band)
+	axpy := c.kernels.axpy
+	ns := float64(channels*kh*kw*band) * (float64(ow)/3 + 10)
+	return step{c.loop(p.out[0]*p.out[1]*bands, ns, func(_ *worker, lo, hi int) {
 		for item := lo; item < hi; item++ {
-			sample, f := item/p.out[1], item%p.out[1]
-			dst := p.y[item*oh*ow : (item+1)*oh*ow]
+			plane, from := item/bands, item%bands*band
+			to := min(from+band, oh)
+			sample, f := plane/p.out[1], plane%p.out[1]
+			dst := p.y[(plane*oh+from)*ow : (plane*oh+to)*ow]
 			if p.bias == nil {
 				clear(dst)
 			} else {
@@ -152,31 +161,30 @@ func planDirectConv(c *compiler, p convolution) step {
 				src := p.x[(sample*p.in[1]+f/filters*channels+ch)*h*w:][:h*w]
 				taps := p.w[(f*channels+ch)*kh*kw:][:kh*kw]
 				for i, tap := range taps {
-					p.addTap(dst, src, tap, i/kw, i%kw)
+					p.addTap(axpy, dst, from, to, src, tap, i/kw, i%kw)
 				}
 			}
 		}
 	})}
 }
 
-// addTap adds tap·x to the output plane, for the filter position (a, b).
-func (p *convolution) addTap(dst, src []float32, tap float32, a, b int) {
-	h, w, oh, ow := p.in[2], p.in[3], p.out[2], p.out[3]
+// addTap adds tap·x to the rows [first, last) of an output plane, which dst
+// holds, for the filter position (a, b).
+func (p *convolution) addTap(axpy func(dst []float32, k float32, x []float32), dst []float32, first, last int,
+	src []float32, tap float32, a, b int) {
+	h, w, ow := p.in[2], p.in[3], p.out[3]
 	shift := b*p.Dilation[1] - p.Pad[2] // input column of output column 0
 	from := max(0, ceilDiv(-min(shift, 0), p.Stride[1]))
 	to := min(ow, max(0, ceilDiv(max(w-shift, 0), p.Stride[1])))
-	for oy := range oh {
+	for oy := first; oy < last; oy++ {
 		y := oy*p.Stride[0] - p.Pad[0] + a*p.Dilation[0]
 		if y < 0 || y >= h || from >= to {
 			continue
 		}
-		row, line := src[y*w:(y+1)*w], dst[oy*ow+from:oy*ow+to]
+		row, line := src[y*w:(y+1)*w], dst[(oy-first)*ow:][from:to]
 		at := from*p.Stride[1] + shift
 		if p.Stride[1] == 1 {
-			row = row[at : at+len(line)]
-			for i, v := range row {
-				line[i] += tap * v
-			}
+			axpy(line, tap, row[at:at+len(line)])
 			continue
 		}
 		for i := range line {

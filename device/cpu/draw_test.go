@@ -208,7 +208,7 @@ func (d dice) spatial(proto graph.Op) drawn {
 		if kh == 1 && kw == 1 && d.flip() {
 			op.Pad, op.Stride = [4]int{}, [2]int{1, 1}
 		}
-		x := graph.Shape{d.upTo(2), perGroup * groups, h + 2, w + 2}
+		x := graph.Shape{d.upTo(2), perGroup * groups, h + 2, w + d.pick(2, 2, 300)}
 		shapes := []graph.Shape{x, {filters * groups, perGroup, kh, kw}, {filters * groups}}
 		return one(op, products, anyValue, shapes[:2+d.IntN(2)]...)
 	case graph.ConvTranspose:

@@ -25,6 +25,9 @@ type kernels struct {
 	// rows is c += a·b with b [k, n] in place of its transpose.
 	rows func(m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int)
 
+	// axpy is dst += k·x.
+	axpy func(dst []float32, k float32, x []float32)
+
 	unary   func(u graph.Unary) func(dst, x []float32)
 	binary  func(fn graph.BinaryFn) func(dst, a, b []float32)
 	compare func(fn graph.CompareFn) func(dst, a, b []float32)
@@ -44,7 +47,7 @@ type kernels struct {
 func gonumKernels() *kernels {
 	return &kernels{
 		gemm: planGemm, conv: planConv, attention: planAttention, pool: planPool,
-		dots: gonumDots, rows: gonumRows,
+		dots: gonumDots, rows: gonumRows, axpy: gonumAxpy,
 		unary: unaryKernel, binary: binaryKernel, compare: compareKernel, choose: choose,
 		softmax: softmax, logSoftmax: logSoftmax, layerNorm: layerNorm, rmsNorm: rmsNorm,
 		moments: moments, normalize: normalize,
@@ -80,6 +83,10 @@ func gonumRows(m, n, k int, a []float32, lda int, b []float32, ldb int, c []floa
 				1, a[i*lda:], lda, b[j:], ldb, 1, c[i*ldc+j:], ldc)
 		}
 	}
+}
+
+func gonumAxpy(dst []float32, k float32, x []float32) {
+	gonum.Implementation{}.Saxpy(len(x), k, x, 1, dst, 1)
 }
 
 // turn writes the transpose of src [cols, rows] with row stride lds to dst
