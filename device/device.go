@@ -115,8 +115,9 @@ type Program interface {
 
 // Failures that callers branch on.
 var (
-	// ErrUnavailable: this host or build lacks the engine.
-	ErrUnavailable = fmt.Errorf("engine not available: %w", errors.ErrUnsupported)
+	// ErrUnavailable: this host or build lacks the engine. It wraps
+	// [errors.ErrUnsupported].
+	ErrUnavailable error = unavailable{}
 	// ErrRefused: the engine exists and declines this graph.
 	ErrRefused = errors.New("graph refused")
 	// ErrOutOfMemory: buffers or weights do not fit.
@@ -124,6 +125,12 @@ var (
 	// ErrClosed: the program or engine was closed before.
 	ErrClosed = errors.New("used after Close")
 )
+
+// unavailable keeps the wrapped sentinel out of the text that people read.
+type unavailable struct{}
+
+func (unavailable) Error() string { return "not available" }
+func (unavailable) Unwrap() error { return errors.ErrUnsupported }
 
 // UnsupportedError refuses an operation or a dtype that the engine has no
 // kernel for.
