@@ -122,8 +122,11 @@ func fakePowermetrics(mode []string, args []string) int {
 		if is("never") || is("stalls") && k == 3 {
 			time.Sleep(time.Hour) // until a signal
 		}
+		began := time.Now()
 		time.Sleep(time.Duration(ms) * time.Millisecond)
-		out := sep + fakeDocument(ms)
+		// Multiples of 4 ms make all energies whole mJ, as powermetrics prints them.
+		elapsed := int(time.Since(began).Milliseconds()) / 4 * 4
+		out := sep + fakeDocument(elapsed)
 		switch {
 		case is("dies") && k == 3:
 			fmt.Fprintln(os.Stderr, "powermetrics: lost its kernel connection")
@@ -136,7 +139,7 @@ func fakePowermetrics(mode []string, args []string) int {
 		case is("textonly") && opt["-f"] == "plist":
 			out = "<plist><dict><new-format/></dict></plist>"
 		case is("textonly"):
-			out = fakeText(ms)
+			out = fakeText(elapsed)
 		}
 		if _, err := fmt.Print(out); err != nil && !is("deaf") {
 			return 1

@@ -113,6 +113,8 @@ func TestReadingOfATrace(t *testing.T) {
 		}
 		loaded, ok := r.Loaded(Package)
 		near(t, "median", loaded, ok, 4.5)
+		idle, ok := r.Idle(Package)
+		near(t, "idle", idle, ok, 1.1)
 		active, ok := r.Active(Package)
 		near(t, "active", active, ok, 3.4)
 		active, ok = r.Active(CPU)

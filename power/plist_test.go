@@ -177,3 +177,13 @@ func TestLineReaderDoesNotWaitForTheNextSample(t *testing.T) {
 	feed([]byte(rest))
 	require.Equal(t, []float64{40, 12}, got)
 }
+
+// TestDeepDocument: the nesting that fits into the longest document is an error
+// and no stack overflow.
+func TestDeepDocument(t *testing.T) {
+	const open = "<array>"
+	deep := "<plist>" + strings.Repeat(open, (maxDocument-100)/len(open)) + "</plist>"
+	if r, err := parseDocument([]byte(deep)); err == nil {
+		t.Errorf("report = %+v, want an error", r)
+	}
+}

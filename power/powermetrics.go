@@ -258,11 +258,13 @@ func (p *powermetrics) end(cmd *exec.Cmd, exit <-chan error, interval time.Durat
 	if wait(interval + p.settle) {
 		return status, nil
 	}
-	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGKILL} {
-		p.kill(cmd.Process, sig)
-		if wait(p.settle) {
-			return status, nil
-		}
+	p.kill(cmd.Process, syscall.SIGINT)
+	if wait(p.settle) {
+		return status, nil
+	}
+	p.kill(cmd.Process, syscall.SIGKILL)
+	if wait(p.deadline) {
+		return status, nil
 	}
 	return nil, fmt.Errorf("powermetrics: process %d cannot be ended; it stops by itself after its last sample",
 		cmd.Process.Pid)

@@ -32,6 +32,7 @@ func faked(t *testing.T, mode string) (*powermetrics, string) {
 		EUID:    func() int { return uid },
 	})
 	p.settle = 200 * time.Millisecond
+	p.deadline = 10 * time.Second // of a loaded host; the test that runs into it shortens it
 	return p, dir
 }
 
@@ -164,11 +165,9 @@ func TestPowermetricsMeter(t *testing.T) {
 	for _, mode := range []string{"", "sudo", "always,textonly"} {
 		t.Run(mode, func(t *testing.T) {
 			p, dir := faked(t, mode)
-			m := Open(Config{
-				Only: "powermetrics", Interval: tick, IdleSamples: 4,
-				Command: p.command, EUID: func() int { return map[bool]int{true: 0, false: 501}[p.root] },
-			})
-			require.Empty(t, m.Reasons())
+			require.NoError(t, p.probe(tick))
+			m := start(Config{Interval: tick, IdleSamples: 4}.withDefaults(), p, nil)
+			defer m.Close()
 			require.Equal(t, "powermetrics", m.Source())
 			require.NotEmpty(t, m.Boundary())
 			idle, err := m.Idle(t.Context())
@@ -192,6 +191,19 @@ func TestPowermetricsMeter(t *testing.T) {
 			gone(t, dir)
 		})
 	}
+}
+
+// TestOpenPowermetrics: the zero Config but for the fakes finds the source.
+func TestOpenPowermetrics(t *testing.T) {
+	p, dir := faked(t, "")
+	m := Open(Config{Only: "powermetrics", Interval: tick, Command: p.command, EUID: func() int { return 0 }})
+	require.Empty(t, m.Reasons())
+	require.Equal(t, "powermetrics", m.Source())
+	if got := m.Interval(); got != tick {
+		t.Errorf("interval = %v, want %v", got, tick)
+	}
+	require.NoError(t, m.Close())
+	gone(t, dir)
 }
 
 // TestPowermetricsFails covers the ways to fail after a good probe. The window

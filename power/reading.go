@@ -14,7 +14,7 @@ import (
 const (
 	FlagNoSource    = "no_source"         // the meter has no source; nothing is measured
 	FlagNoSamples   = "no_samples"        // no whole sample; Reasons says why
-	FlagFewSamples  = "few_samples"       // fewer than 12 intervals, but some samples
+	FlagFewSamples  = "few_samples"       // some samples, but the window touches fewer than 12 intervals
 	FlagShortWindow = "short_window"      // shorter than 6 s
 	FlagStalled     = "stalled"           // the sampler ended or skipped inside the window
 	FlagIdleMissing = "idle_missing"      // no baseline: no active power
