@@ -160,6 +160,43 @@ func TestGonumStaysSerial(t *testing.T) {
 	}
 }
 
+// TestScratchBounds: what a worker needs does not grow with the tensors.
+func TestScratchBounds(t *testing.T) {
+	image := func(ch, side int) graph.Shape { return graph.Shape{1, ch, side, side} }
+	conv := func(in, filter graph.Shape) func(*compiler) {
+		out := graph.Shape{1, filter[0], in[2] - filter[2] + 1, in[3] - filter[3] + 1}
+		return func(c *compiler) {
+			planConv(c, convolution{Conv: graph.Conv{}.Defaults(), in: in, filter: filter, out: out})
+		}
+	}
+	tests := []struct {
+		name  string
+		plan  func(c *compiler)
+		bytes int
+	}{
+		{"conv 3x3, 2048 channels", conv(image(2048, 64), graph.Shape{512, 2048, 3, 3}), 512 << 10},
+		{"conv 1x1, 65536 channels", conv(image(65536, 64), graph.Shape{1, 65536, 1, 1}), 512 << 10},
+		{"conv 256x256", conv(image(3, 512), graph.Shape{8, 3, 256, 256}), 8 << 20},
+		{"conv 1000x1000", conv(image(3, 1024), graph.Shape{8, 3, 1000, 1000}), 8 << 20},
+		{"product, both turned", func(c *compiler) {
+			planGemm(c, product{m: 1 << 14, n: 1 << 14, k: 1 << 14, aT: true, aAt: []int{0}})
+		}, 1 << 20},
+		{"attention, 2^20 keys", func(c *compiler) {
+			planAttention(c, attention{heads: 1, queries: 1 << 10, keys: 1 << 20, d: 64, dv: 64})
+		}, 4<<20 + 1<<20},
+		{"attention, 4096 keys", func(c *compiler) {
+			planAttention(c, attention{heads: 1, queries: 1 << 12, keys: 1 << 12, d: 64, dv: 64})
+		}, 2 << 20},
+	}
+	for _, tt := range tests {
+		c := &compiler{kernels: gonumKernels()}
+		tt.plan(c)
+		if got := 4 * c.scratch; got == 0 || got > tt.bytes {
+			t.Errorf("%s: %d bytes per worker, want 1 to %d", tt.name, got, tt.bytes)
+		}
+	}
+}
+
 // deepGraph has a bit of everything that uses scratch and the arena.
 func deepGraph(b *graph.Builder) *graph.Value {
 	x := b.Input("x", 2, 8, 20, 20)

@@ -64,7 +64,8 @@ const (
 )
 
 // gonumDots tiles c below gonum's parallel threshold. The form with both rows
-// contiguous in k is gonum's fastest (see BenchmarkGEMMForms).
+// contiguous in k is gonum's fastest on amd64 (see BenchmarkGEMMForms), where
+// it has vector code; elsewhere gonum's loops are plain Go.
 func gonumDots(m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int) {
 	const tileM, tileN = (serialTiles - 1) * serialBlock, serialBlock
 	for i := 0; i < m; i += tileM {
