@@ -174,49 +174,42 @@ const (
 )
 
 func planReduce(c *compiler, n *graph.Node) (step, error) {
-	op := n.Op.(graph.Reduce)
-	s := n.In[0].Shape
-	kept, folded := grids(s, op.Axes)
-	r := reduction{fold: c.kernels.fold[op.Fn], x: c.in(n, 0), dst: c.out(n, 0), count: float64(folded.size())}
-	r.outer, r.length = folded.contiguous()
-	r.kept, r.width = kept, 1
-	if r.length == 1 { // neighbours in memory belong to different results
-		r.kept, r.width = kept.contiguous()
-	}
-	r.piece = min(r.length, foldPiece)
-	r.block = min(r.width, blockElems)
-	r.blocks = ceilDiv(r.width, r.block)
-	r.pieces = ceilDiv(r.length, r.piece) * r.outer.size()
+	r := newReduction(c, n)
 	items := r.kept.size() * r.blocks
-	r.parts = 1
-	if work := float64(r.pieces) * float64(r.piece*r.block); work > 4*foldPiece {
-		r.parts = min(max(1, foldParts/items), r.pieces)
+	ns := float64(r.pieces*r.piece*r.block) * r.cost(n.Op.(graph.Reduce).Fn)
+	parts := 1
+	if work := r.pieces * r.piece * r.block; work > 4*foldPiece {
+		parts = min(max(1, foldParts/items), r.pieces)
+	}
+	if parts > 1 {
+		return r.planParts(c, items, parts, ns)
 	}
 	c.needPartials(r.block)
-	ns := float64(r.pieces*r.piece*r.block) * r.cost(op.Fn)
-	if r.parts == 1 {
-		return c.one(items, ns, func(w *worker, lo, hi int) {
-			for item := lo; item < hi; item++ {
-				acc := r.fold1(w.partials, item, 0)
-				r.store(item, acc)
-			}
-		})
-	}
-	if err := c.budget.take("partial results", items*r.parts*r.block, 16); err != nil {
+	return c.one(items, ns, func(w *worker, lo, hi int) {
+		for item := lo; item < hi; item++ {
+			r.store(item, r.part(w.partials, item, 0, r.pieces))
+		}
+	})
+}
+
+// planParts reduces the parts of every item, then merges them in order.
+func (r *reduction) planParts(c *compiler, items, parts int, ns float64) (step, error) {
+	if err := c.budget.take("partial results", items*parts*r.block, 16); err != nil {
 		return nil, err
 	}
-	all := make([]partial, items*r.parts*r.block)
+	all := make([]partial, items*parts*r.block)
 	return step{
-		c.loop(items*r.parts, ns/float64(r.parts), func(_ *worker, lo, hi int) {
+		c.loop(items*parts, ns/float64(parts), func(_ *worker, lo, hi int) {
 			for i := lo; i < hi; i++ {
-				r.fold1(all[i*r.block:(i+1)*r.block], i/r.parts, i%r.parts)
+				part := i % parts
+				r.part(all[i*r.block:(i+1)*r.block], i/parts, part*r.pieces/parts, (part+1)*r.pieces/parts)
 			}
 		}),
-		c.loop(items, float64(r.parts*r.block), func(_ *worker, lo, hi int) {
+		c.loop(items, float64(parts*r.block), func(_ *worker, lo, hi int) {
 			for item := lo; item < hi; item++ {
-				acc := all[item*r.parts*r.block:][:r.block]
-				for part := 1; part < r.parts; part++ {
-					for j, p := range all[(item*r.parts+part)*r.block:][:r.block] {
+				acc := all[item*parts*r.block:][:r.block]
+				for part := 1; part < parts; part++ {
+					for j, p := range all[(item*parts+part)*r.block:][:r.block] {
 						acc[j] = r.merge(acc[j], p)
 					}
 				}
@@ -237,7 +230,23 @@ type reduction struct {
 	kept          grid    // kept axes without the contiguous one
 	width, block  int     // the contiguous kept axis and its blocks
 	blocks        int     // blocks per row of width results
-	pieces, parts int     // pieces per result, and how many parts share them
+	pieces        int     // pieces per result
+}
+
+func newReduction(c *compiler, n *graph.Node) *reduction {
+	op := n.Op.(graph.Reduce)
+	kept, folded := grids(n.In[0].Shape, op.Axes)
+	r := &reduction{fold: c.kernels.fold[op.Fn], x: c.in(n, 0), dst: c.out(n, 0), count: float64(folded.size())}
+	r.outer, r.length = folded.contiguous()
+	r.kept, r.width = kept, 1
+	if r.length == 1 { // neighbours in memory belong to different results
+		r.kept, r.width = kept.contiguous()
+	}
+	r.piece = min(r.length, foldPiece)
+	r.block = min(r.width, blockElems)
+	r.blocks = ceilDiv(r.width, r.block)
+	r.pieces = ceilDiv(r.length, r.piece) * r.outer.size()
+	return r
 }
 
 func (r *reduction) cost(fn graph.ReduceFn) float64 {
@@ -247,8 +256,8 @@ func (r *reduction) cost(fn graph.ReduceFn) float64 {
 	return 0.7
 }
 
-// fold1 reduces one part of an item into acc and returns it.
-func (r *reduction) fold1(acc []partial, item, part int) []partial {
+// part reduces the pieces [first, last) of an item into acc and returns it.
+func (r *reduction) part(acc []partial, item, first, last int) []partial {
 	from := item % r.blocks * r.block
 	acc = acc[:min(r.block, r.width-from)]
 	base := r.kept.at(item/r.blocks) + from
@@ -256,7 +265,7 @@ func (r *reduction) fold1(acc []partial, item, part int) []partial {
 		acc[j] = r.zero
 	}
 	perRow := ceilDiv(r.length, r.piece)
-	for i := part * r.pieces / r.parts; i < (part+1)*r.pieces/r.parts; i++ {
+	for i := first; i < last; i++ {
 		at := base + r.outer.at(i/perRow)
 		if r.length == 1 {
 			r.across(acc, r.x[at:at+len(acc)])
