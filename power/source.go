@@ -13,8 +13,15 @@ import (
 	"time"
 )
 
-// ErrUnavailable: this host, user or build cannot use a power source.
-var ErrUnavailable = fmt.Errorf("power source not available: %w", errors.ErrUnsupported)
+// ErrUnavailable: this host, user or build cannot use a power source. It wraps
+// [errors.ErrUnsupported].
+var ErrUnavailable error = unavailable{}
+
+// unavailable keeps the wrapped sentinel out of the text that people read.
+type unavailable struct{}
+
+func (unavailable) Error() string { return "not available" }
+func (unavailable) Unwrap() error { return errors.ErrUnsupported }
 
 // source produces samples. Adding one means an entry in probes and in the
 // list of its operating system.
