@@ -22,30 +22,11 @@ func unaryKernel(u graph.Unary) func(dst, x []float32) {
 }
 
 func narrowUnary(u graph.Unary) func(dst, x []float32) {
-	a, b := float32(u.A), float32(u.B)
-	inf := float32(math.Inf(1))
+	if f := clampUnary(u); f != nil {
+		return f
+	}
+	a := float32(u.A)
 	switch u.Fn {
-	case graph.ReLU:
-		return func(dst, x []float32) { clampLow(dst, x, 0) }
-	case graph.Threshold:
-		return func(dst, x []float32) { clampLow(dst, x, a) }
-	case graph.ReLU6:
-		return func(dst, x []float32) { clamp(dst, x, 1, 0, 0, 6) }
-	case graph.Clip:
-		return func(dst, x []float32) { clamp(dst, x, 1, 0, a, b) }
-	case graph.SigmoidHard:
-		return func(dst, x []float32) { clamp(dst, x, a, b, 0, 1) }
-	case graph.LinearAct:
-		return func(dst, x []float32) { clamp(dst, x, a, b, -inf, inf) }
-	case graph.LeakyReLU:
-		return func(dst, x []float32) { leaky(dst, x, a) }
-	case graph.ClampedReLU:
-		return func(dst, x []float32) {
-			leaky(dst, x, a)
-			for i, v := range dst {
-				dst[i] = min(v, b)
-			}
-		}
 	case graph.MulScalar:
 		return func(dst, x []float32) {
 			for i, v := range x {
@@ -89,6 +70,36 @@ func narrowUnary(u graph.Unary) func(dst, x []float32) {
 		return func(dst, x []float32) {
 			for i, v := range x {
 				dst[i] = v / (1 + max(v, -v))
+			}
+		}
+	}
+	return nil
+}
+
+// clampUnary gives the functions that are affine between bounds.
+func clampUnary(u graph.Unary) func(dst, x []float32) {
+	a, b := float32(u.A), float32(u.B)
+	inf := float32(math.Inf(1))
+	switch u.Fn {
+	case graph.ReLU:
+		return func(dst, x []float32) { clampLow(dst, x, 0) }
+	case graph.Threshold:
+		return func(dst, x []float32) { clampLow(dst, x, a) }
+	case graph.ReLU6:
+		return func(dst, x []float32) { clamp(dst, x, 1, 0, 0, 6) }
+	case graph.Clip:
+		return func(dst, x []float32) { clamp(dst, x, 1, 0, a, b) }
+	case graph.SigmoidHard:
+		return func(dst, x []float32) { clamp(dst, x, a, b, 0, 1) }
+	case graph.LinearAct:
+		return func(dst, x []float32) { clamp(dst, x, a, b, -inf, inf) }
+	case graph.LeakyReLU:
+		return func(dst, x []float32) { leaky(dst, x, a) }
+	case graph.ClampedReLU:
+		return func(dst, x []float32) {
+			leaky(dst, x, a)
+			for i, v := range dst {
+				dst[i] = min(v, b)
 			}
 		}
 	}
