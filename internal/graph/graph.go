@@ -283,17 +283,16 @@ func (b *Builder) Apply(op Op, in ...*Value) *Value {
 }
 
 // ApplyMany adds an operation with any number of results. After a failure it
-// returns one placeholder, so that a chain of calls stays valid.
+// returns as many placeholders, so that a chain of calls stays valid.
 func (b *Builder) ApplyMany(op Op, in ...*Value) []*Value {
-	placeholder := []*Value{{Type: Type{Float, Shape{1}}}}
 	if b.err != nil {
-		return placeholder
+		return placeholders(op)
 	}
 	name := fmt.Sprintf("%s_%d", op.Name(), len(b.g.Nodes))
 	outs, err := infer(op, types(in))
 	if err != nil {
 		b.fail(&Error{Graph: b.g.Name, Op: op.Name(), Node: name, In: types(in), Rule: err})
-		return placeholder
+		return placeholders(op)
 	}
 	n := &Node{Name: name, Op: op, In: slices.Clone(in)}
 	for _, t := range outs {
@@ -303,6 +302,21 @@ func (b *Builder) ApplyMany(op Op, in ...*Value) []*Value {
 	}
 	b.g.Nodes = append(b.g.Nodes, n)
 	return n.Out
+}
+
+func placeholders(op Op) []*Value {
+	n := 1
+	switch op := op.(type) {
+	case TopK, Sort:
+		n = 2
+	case Split:
+		n = max(1, len(op.Sizes))
+	}
+	out := make([]*Value, n)
+	for i := range out {
+		out[i] = &Value{Type: Type{Float, Shape{1}}}
+	}
+	return out
 }
 
 // Output names a result. The same value may be an output twice.
