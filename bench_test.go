@@ -2,6 +2,7 @@ package devicemap
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"github.com/klauspost/cpuid/v2"
+	"golang.org/x/term"
 
 	"devicemap/device"
 	"devicemap/device/ane"
@@ -158,7 +160,7 @@ func (s *session) run(benchmarks func() int) int {
 	if err != nil {
 		fmt.Fprintln(s.stderr, "devicemap: output not normalised:", err)
 	}
-	fmt.Fprint(os.Stdout, results.Header(s.facts))
+	fmt.Fprint(os.Stdout, s.header())
 	done := make(chan int, 1)
 	go func() { done <- benchmarks() }()
 	code := 130 // interrupted
@@ -172,6 +174,15 @@ func (s *session) run(benchmarks func() int) int {
 	s.summary(s.stderr)
 	s.close()
 	return code
+}
+
+// header heads the output. What benchstat wants to know of the units is left
+// out where a person reads along.
+func (s *session) header() string {
+	if term.IsTerminal(int(s.stdout.Fd())) {
+		return results.Comments(s.facts)
+	}
+	return results.Header(s.facts)
 }
 
 // sampleIdle takes the power baseline. A failure leaves the windows without
@@ -207,14 +218,12 @@ func (s *session) redirect() (restore func(), err error) {
 	if err != nil {
 		return func() {}, err
 	}
-	n := results.NewNormalizer(s.progress.around(s.stdout), runtime.GOMAXPROCS(0))
+	lines := s.progress.around(s.stdout)
+	n := results.NewNormalizer(lines, runtime.GOMAXPROCS(0))
 	copied := make(chan error, 1)
 	go func() {
 		_, err := io.Copy(n, r)
-		if err == nil {
-			err = n.Close()
-		}
-		copied <- err
+		copied <- errors.Join(err, n.Close(), lines.Close())
 	}()
 	os.Stdout = w
 	return func() {

@@ -1,10 +1,10 @@
 package devicemap
 
 import (
+	"bytes"
 	"io"
 	"os"
 	"sync"
-	"time"
 
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
@@ -27,7 +27,6 @@ func newProgress(arms int, stderr *os.File) *progress {
 		progressbar.OptionSetPredictTime(true),
 		progressbar.OptionSetElapsedTime(true),
 		progressbar.OptionClearOnFinish(),
-		progressbar.OptionThrottle(100*time.Millisecond),
 		progressbar.OptionSetWidth(12),
 	)}
 }
@@ -38,6 +37,7 @@ func (p *progress) step(what string) {
 	defer p.mu.Unlock()
 	if p.bar != nil {
 		p.bar.Describe(what)
+		_ = p.bar.RenderBlank() // an unwritable terminal must not fail an arm
 	}
 }
 
@@ -46,29 +46,39 @@ func (p *progress) done() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.bar != nil {
-		_ = p.bar.Add(1) // an unwritable terminal must not fail an arm
+		_ = p.bar.Add(1)
 	}
 }
 
 // around is w with the line taken away before each write and drawn again
-// after it, so that both can share a terminal.
-func (p *progress) around(w io.Writer) io.Writer { return clearing{p, w} }
+// after it, so that both can share a terminal. Only whole lines pass while the
+// progress line is up: the rest of one would be overwritten.
+func (p *progress) around(w io.Writer) *clearing { return &clearing{p: p, w: w} }
 
 type clearing struct {
-	p *progress
-	w io.Writer
+	p    *progress
+	w    io.Writer
+	held []byte // the begun line
 }
 
-func (c clearing) Write(b []byte) (int, error) {
+func (c *clearing) Write(b []byte) (int, error) {
 	c.p.mu.Lock()
 	defer c.p.mu.Unlock()
-	if c.p.bar == nil {
-		return c.w.Write(b)
+	c.held = append(c.held, b...)
+	end := len(c.held)
+	if c.p.bar != nil {
+		end = bytes.LastIndexByte(c.held, '\n') + 1
 	}
-	_ = c.p.bar.Clear()
-	n, err := c.w.Write(b)
-	_ = c.p.bar.RenderBlank()
-	return n, err
+	if end == 0 {
+		return len(b), nil
+	}
+	if c.p.bar != nil {
+		_ = c.p.bar.Clear()
+		defer func() { _ = c.p.bar.RenderBlank() }()
+	}
+	_, err := c.w.Write(c.held[:end])
+	c.held = append(c.held[:0], c.held[end:]...)
+	return len(b), err
 }
 
 // finish takes the line away for good.
@@ -79,4 +89,10 @@ func (p *progress) finish() {
 		_ = p.bar.Finish()
 		p.bar = nil
 	}
+}
+
+// Close writes a line that was begun and never ended.
+func (c *clearing) Close() error {
+	_, err := c.w.Write(c.held)
+	return err
 }

@@ -88,6 +88,13 @@ func Header(facts []Fact) string {
 			b.WriteString("Unit " + u.Name + attributes + "\n")
 		}
 	}
+	b.WriteString(Comments(facts))
+	return b.String()
+}
+
+// Comments spells facts as the comment lines that they are in a file.
+func Comments(facts []Fact) string {
+	var b strings.Builder
 	for _, f := range facts {
 		b.WriteString(f.line())
 	}

@@ -29,10 +29,7 @@ func Create(path string, facts []Fact) (*Writer, error) {
 		if err := ours(old, path); err != nil {
 			return nil, err
 		}
-		text = "\n"
-		for _, f := range facts {
-			text += f.line()
-		}
+		text = "\n" + Comments(facts)
 		if old[len(old)-1] != '\n' {
 			text = "\n" + text // the last line was cut short; keep ours whole
 		}
