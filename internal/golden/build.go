@@ -15,6 +15,9 @@ func (c Case) Graph() (g *graph.Graph, inputs [][]float32, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	if want := operands[c.Op]; len(c.Inputs) < want {
+		return nil, nil, fmt.Errorf("golden: case %s: %d inputs, want %d", c.Name(), len(c.Inputs), want)
+	}
 	b := graph.New(c.Name())
 	var in []*graph.Value
 	for i, t := range c.Inputs {
@@ -31,9 +34,15 @@ func (c Case) Graph() (g *graph.Graph, inputs [][]float32, err error) {
 	for i, v := range outs {
 		b.Output(fmt.Sprintf("out%d", i), v)
 	}
-	g, err = b.Build()
-	return g, inputs, err
+	if g, err = b.Build(); err != nil {
+		return nil, nil, err
+	}
+	return g, inputs, nil
 }
+
+// operands gives the number of inputs where it decides how the graph is built.
+// The graph's own rules check all others.
+var operands = map[string]int{"where_greater": 4, "gather": 2, "conv1d": 3}
 
 // apply adds the case's operation to b.
 func (c Case) apply(b *graph.Builder, in []*graph.Value, tensors [][]float32) ([]*graph.Value, error) {
@@ -155,7 +164,9 @@ func (c Case) move(tensors [][]float32) graph.Op {
 	case "slice":
 		s := graph.Slice{Begin: p.Ints("begin"), Stride: p.Ints("stride")}
 		for i, end := range p.Ints("end") {
-			s.Size = append(s.Size, (end-s.Begin[i]+s.Stride[i]-1)/s.Stride[i])
+			if i < min(len(s.Begin), len(s.Stride)) && s.Stride[i] > 0 {
+				s.Size = append(s.Size, (end-s.Begin[i]+s.Stride[i]-1)/s.Stride[i])
+			}
 		}
 		return s
 	case "reverse":
@@ -163,7 +174,7 @@ func (c Case) move(tensors [][]float32) graph.Op {
 	case "pad":
 		op := graph.Pad{Mode: graph.PadMode(p.Text("mode")), Value: p.Float("value", 0)}
 		for ab := range slices.Chunk(p.Ints("pad"), 2) {
-			op.Pads = append(op.Pads, [2]int{ab[0], ab[1]})
+			op.Pads = append(op.Pads, [2]int{ab[0], ab[len(ab)-1]})
 		}
 		return op
 	case "tile":
@@ -225,11 +236,10 @@ func (c Case) image() graph.Op {
 
 // conv1d adds the convolution over [N, C, L] as one over maps of height 1.
 func (c Case) conv1d(b *graph.Builder, in []*graph.Value) *graph.Value {
-	p, x, w := c.Params, in[0].Shape, in[1].Shape
-	pad := p.Int("pad", 0)
+	p, pad := c.Params, c.Params.Int("pad", 0)
+	height := func(v *graph.Value) *graph.Value { return b.Apply(graph.ExpandDims{Axes: []int{2}}, v) }
 	y := b.Apply(graph.Conv{Stride: [2]int{1, p.Int("stride", 1)}, Dilation: [2]int{1, p.Int("dilation", 1)},
-		Pad: [4]int{0, 0, pad, pad}, Groups: p.Int("groups", 1)},
-		b.Reshape(in[0], x[0], x[1], 1, x[2]), b.Reshape(in[1], w[0], w[1], 1, w[2]), in[2])
+		Pad: [4]int{0, 0, pad, pad}, Groups: p.Int("groups", 1)}, height(in[0]), height(in[1]), in[2])
 	return b.Apply(graph.Squeeze{Axes: []int{2}}, y)
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"devicemap/internal/golden"
+	"devicemap/internal/graph"
 	"devicemap/internal/rng"
 )
 
@@ -155,6 +156,42 @@ func TestInputsAreRebuilt(t *testing.T) {
 	require.ErrorContains(t, err, "case 001-relu: input 0: got CRC-32")
 }
 
+// Every case is one graph whose outputs have the listed shapes.
+func TestCasesAsGraphs(t *testing.T) {
+	ops, err := embedded(t).Ops()
+	require.NoError(t, err)
+	for _, c := range ops.Cases {
+		g, inputs, err := c.Graph()
+		require.NoError(t, err)
+		require.Len(t, inputs, len(g.Inputs), c.Name())
+		for i, v := range g.Inputs {
+			require.Len(t, inputs[i], v.Shape.Elems(), "%s: input %d", c.Name(), i)
+		}
+		require.Len(t, g.Outputs, len(c.Outputs), c.Name())
+		for i, o := range g.Outputs {
+			require.Equal(t, graph.Shape(c.Outputs[i].Shape), o.Value.Shape, "%s: output %d", c.Name(), i)
+		}
+	}
+}
+
+func TestCasesThatAreNoGraphs(t *testing.T) {
+	vector := golden.Input{Kind: golden.Normal, Shape: []int{4}, Scale: 1}
+	vector.CRC32 = golden.CRC32(rng.New(1).Float32s(4, 1, 0))
+	for _, c := range []struct{ op, params, want string }{
+		{"erfinv", `{}`, `case 001-erfinv: no graph for operation "erfinv"`},
+		{"gather", `{}`, "case 001-gather: 1 inputs, want 2"},
+		{"softmax", `{"axis": 3}`, "axis 3, want 0 to 0"},
+		{"slice", `{"begin": [0], "end": [4], "stride": []}`, "want one number per axis"},
+		{"pad", `{"pad": [1], "mode": "wrap"}`, `no padding mode "wrap"`},
+	} {
+		bad := golden.Case{ID: 1, Op: c.op, Seed: 1, Inputs: []golden.Input{vector}}
+		require.NoError(t, json.Unmarshal([]byte(c.params), &bad.Params))
+		g, _, err := bad.Graph()
+		require.ErrorContains(t, err, c.want)
+		require.Nil(t, g)
+	}
+}
+
 func TestTensorCheck(t *testing.T) {
 	kernels, err := embedded(t).Kernels()
 	require.NoError(t, err)
@@ -256,6 +293,8 @@ func FuzzParse(f *testing.F) {
 	for _, s := range []string{
 		``, `{`, `[]`, `null`, `{"cases":[{"id":1,"op":"relu","params":{"axis":[1,[2]],"t":true,"m":"x"},
 		"inputs":[{"kind":"values","shape":[2],"values":[1,2]}],"outputs":[{"shape":[2],"integers":[1,2]}]}]}`,
+		`{"cases":[{"op":"slice","params":{"end":[1],"stride":[0],"begin":[1]},"inputs":[{"kind":"normal","shape":[2],
+		"crc32_float32":"00000000"}],"outputs":[{"shape":[1],"values":[1]}]}]}`,
 		`{"kernels":[{"name":"k","inputs":[{"name":"x","shape":[1],"crc32_float32":"01234567"}],
 		"reference":{"real":{"shape":[1],"first16":[1],"sample":[1],"sample_index":[0]}}}]}`,
 		`{"decode":[{"parameters":[{"shape":[1],"crc32_float32":"01234567"}],"E14":{"logits":{"fp16":null}}}]}`,
@@ -267,7 +306,7 @@ func FuzzParse(f *testing.F) {
 		if ops, err := golden.ParseOps(text); err == nil {
 			for _, c := range ops.Cases {
 				if total(c) < 1<<16 {
-					_, _ = c.Tensors() // an error or values, never a panic
+					_, _, _ = c.Graph() // an error or a graph, never a panic
 				}
 			}
 		}
