@@ -139,7 +139,9 @@ func meet(lines []Line, a, b column) bool {
 func (t *mapTable) title() {
 	t.printf("Device map: %s\n", t.file.host())
 	if source, ok := t.file.Fact(KeySource); ok {
-		t.printf("source: %s\n", source)
+		// Not "source:", which benchstat would read as configuration where the
+		// map stands in the output of go test.
+		t.printf("Source: %s\n", source)
 	}
 	t.printf("\n")
 }

@@ -50,7 +50,7 @@ func TestMapOfM5(t *testing.T) {
 	out := mapOf(t, f, MapOptions{Efficiency: true})
 	wantLines(t, out,
 		"Device map: M5 Pro, 20 GPU cores, 6+12 CPU cores, 48 GB",
-		"source: published (arXiv:2606.22283)",
+		"Source: published (arXiv:2606.22283)",
 		"workload              CPU      GPU      GPU      ANE   latency        per watt",
 		"                     fp32     fp32     fp16     fp16",
 		"GEMM-floor         25.9µs    164µs    124µs   91.7µs   CPU 3.5× ANE   ANE 2.0× GPU",
