@@ -74,28 +74,33 @@ func BenchmarkForkJoin(b *testing.B) {
 }
 
 // gonumSquare is gonum's own parallel Sgemm at M=N=K=1024, the yardstick of
-// the products.
-func gonumSquare(b *testing.B) {
+// the products, with the right operand as it is or transposed.
+func gonumSquare(b *testing.B, right blas.Transpose) float64 {
 	const n = 1024
 	x, y, c := noise(n*n), noise(n*n), make([]float32, n*n)
 	for b.Loop() {
-		gonum.Implementation{}.Sgemm(blas.NoTrans, blas.NoTrans, n, n, n, 1, x, n, y, n, 0, c, n)
+		gonum.Implementation{}.Sgemm(blas.NoTrans, right, n, n, n, 1, x, n, y, n, 0, c, n)
 	}
 	b.ReportMetric(rate(b, 2*n*n*n), "GFLOP/s")
+	return rate(b, 2*n*n*n)
 }
 
-// besides runs ours and then gonum's Sgemm at 1024, whose line carries the
-// ratio of the rates.
+// besides runs ours and then gonum's Sgemm at 1024 in its two forms, whose
+// lines carry the ratio of the rates.
 func besides(b *testing.B, ours func(b *testing.B) (rate float64)) {
 	var got float64
 	b.Run("side=ours", func(b *testing.B) {
 		got = ours(b)
 		b.ReportMetric(got, "GFLOP/s")
 	})
-	b.Run("side=gonum", func(b *testing.B) {
-		gonumSquare(b)
-		b.ReportMetric(100*got/rate(b, 2*1024*1024*1024), "ratio-%")
-	})
+	for _, form := range []struct {
+		name  string
+		right blas.Transpose
+	}{{"NN", blas.NoTrans}, {"NT", blas.Trans}} {
+		b.Run("side=gonum/form="+form.name, func(b *testing.B) {
+			b.ReportMetric(100*got/gonumSquare(b, form.right), "ratio-%")
+		})
+	}
 }
 
 // BenchmarkGEMM is E01's GEMM compute, y = x·Wᵀ with M=256, N=K=4096.
