@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"time"
-
-	"howett.net/plist"
 )
 
 // maxDocument bounds one plist document. The largest capture, a 24-core M2
@@ -79,68 +77,81 @@ func (s *docSplitter) tooLong() {
 	s.problem(fmt.Errorf("powermetrics: plist document exceeds %d bytes; it is skipped", maxDocument))
 }
 
-// document holds the keys that are read; the decoder ignores all others and
-// takes the last of a repeated key, as some releases repeat idle_ratio. Numbers
-// are any because a release may print an integer where another prints a real.
-type document struct {
-	ElapsedNS any `plist:"elapsed_ns"`
-	Processor *struct {
-		CPUEnergy     any `plist:"cpu_energy"`
-		GPUEnergy     any `plist:"gpu_energy"`
-		ANEEnergy     any `plist:"ane_energy"`
-		DRAMEnergy    any `plist:"dram_energy"`
-		PackageEnergy any `plist:"package_energy"`
-		CPUPower      any `plist:"cpu_power"`
-		GPUPower      any `plist:"gpu_power"`
-		ANEPower      any `plist:"ane_power"`
-		DRAMPower     any `plist:"dram_power"`
-		PackagePower  any `plist:"package_power"`
-		CombinedPower any `plist:"combined_power"`
-	} `plist:"processor"`
-	GPU *struct {
-		Energy any `plist:"gpu_energy"`
-	} `plist:"gpu"`
-	Thermal any `plist:"thermal_pressure"`
-}
-
 // parseDocument reads one plist document. Powers in mW are energy over elapsed
 // time; energies are mJ of this interval, not cumulative. The GPU of the gpu
 // dictionary is a separate read over a slightly other interval and stands in
-// only where the processor dictionary lacks one.
+// only where the processor dictionary lacks one. Of a repeated key the last
+// counts; integers pass for reals, as a release may print either.
 func parseDocument(doc []byte) (report, error) {
 	var d document
-	format, err := plist.Unmarshal(doc, &d)
-	if err != nil {
+	scan := plistScan{b: doc, scalar: d.scalar}
+	if err := scan.document(); err != nil {
 		return report{}, fmt.Errorf("powermetrics: plist document of %d bytes: %w", len(doc), err)
 	}
-	if format != plist.XMLFormat {
-		return report{}, fmt.Errorf("powermetrics: plist document of %d bytes is not XML", len(doc))
+	if !(d.ns > 0 && d.ns <= float64(24*time.Hour)) {
+		return report{}, fmt.Errorf("powermetrics: elapsed_ns is %v, want a positive length of at most a day", d.ns)
 	}
-	ns, ok := number(d.ElapsedNS)
-	if !ok || ns <= 0 || ns > float64(24*time.Hour) {
-		return report{}, fmt.Errorf("powermetrics: elapsed_ns is %v, want a positive length of at most a day", d.ElapsedNS)
+	return d.report(), nil
+}
+
+// document is what is read of one: mW and mJ of the processor dictionary, its
+// two forms of a package, and the gpu dictionary's energy.
+type document struct {
+	ns                    float64
+	mW, mJ                values
+	packageMW, packageMJ  float64
+	hasPackageMW, hasPkgJ bool
+	gpuMJ                 values // GPU only
+	thermal               string
+}
+
+var energyKeys = map[string]Rail{"cpu_energy": CPU, "gpu_energy": GPU, "ane_energy": ANE, "dram_energy": DRAM}
+
+var powerKeys = map[string]Rail{"cpu_power": CPU, "gpu_power": GPU, "ane_power": ANE, "dram_power": DRAM, "combined_power": Package}
+
+// scalar takes one value; see [plistScan].
+func (d *document) scalar(dict, key, kind string, text []byte) {
+	if dict == "" && key == "thermal_pressure" && kind == "string" {
+		d.thermal = string(text)
+		return
 	}
-	r := report{elapsed: time.Duration(ns)}
-	r.thermal, _ = d.Thermal.(string)
-	if p := d.Processor; p != nil {
-		put(&r.mW, CPU, p.CPUPower)
-		put(&r.mW, GPU, p.GPUPower)
-		put(&r.mW, ANE, p.ANEPower)
-		put(&r.mW, DRAM, p.DRAMPower)
-		put(&r.mW, Package, p.CombinedPower)
-		r.combined = r.mW.has[Package]
-		put(&r.mJ, CPU, p.CPUEnergy)
-		put(&r.mJ, GPU, p.GPUEnergy)
-		put(&r.mJ, ANE, p.ANEEnergy)
-		put(&r.mJ, DRAM, p.DRAMEnergy)
-		if !r.combined {
-			put(&r.mW, Package, p.PackagePower)
-			put(&r.mJ, Package, p.PackageEnergy)
+	v, ok := plistNumber(text)
+	if kind == "string" || !ok {
+		return
+	}
+	energy, isEnergy := energyKeys[key]
+	power, isPower := powerKeys[key]
+	switch {
+	case dict == "" && key == "elapsed_ns":
+		d.ns = v
+	case dict == "gpu" && key == "gpu_energy":
+		d.gpuMJ.set(GPU, v)
+	case dict != "processor":
+	case isEnergy:
+		d.mJ.set(energy, v)
+	case isPower:
+		d.mW.set(power, v)
+	case key == "package_power":
+		d.packageMW, d.hasPackageMW = v, true
+	case key == "package_energy":
+		d.packageMJ, d.hasPkgJ = v, true
+	}
+}
+
+// report settles which read of a rail counts.
+func (d *document) report() report {
+	r := report{elapsed: time.Duration(d.ns), mW: d.mW, mJ: d.mJ, thermal: d.thermal}
+	if r.combined = r.mW.has[Package]; !r.combined {
+		if d.hasPackageMW {
+			r.mW.set(Package, d.packageMW)
+		}
+		if d.hasPkgJ {
+			r.mJ.set(Package, d.packageMJ)
 		}
 	}
-	if g := d.GPU; g != nil && !r.mJ.has[GPU] {
-		put(&r.mJ, GPU, g.Energy)
-		r.gpuSecondary = r.mJ.has[GPU]
+	if v, ok := d.gpuMJ.get(GPU); ok && !r.mJ.has[GPU] {
+		r.mJ.set(GPU, v)
+		r.gpuSecondary = true
 	}
 	// Energy without its power twin, as in the gpu dictionary.
 	for rail, has := range r.mJ.has {
@@ -148,24 +159,5 @@ func parseDocument(doc []byte) (report, error) {
 			r.mW.set(Rail(rail), r.mJ.v[rail]/r.elapsed.Seconds())
 		}
 	}
-	return r, nil
-}
-
-func put(s *values, r Rail, x any) {
-	if v, ok := number(x); ok {
-		s.set(r, v)
-	}
-}
-
-// number is the value of a plist integer or real.
-func number(x any) (float64, bool) {
-	switch x := x.(type) {
-	case uint64:
-		return float64(x), true
-	case int64:
-		return float64(x), true
-	case float64:
-		return x, true
-	}
-	return 0, false
+	return r
 }
