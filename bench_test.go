@@ -272,9 +272,13 @@ func (s *session) close() {
 	if err := s.meter.Close(); err != nil {
 		fmt.Fprintln(s.stderr, "devicemap:", err)
 	}
-	if s.file != nil {
-		if err := s.file.Close(); err != nil {
-			fmt.Fprintln(s.stderr, "devicemap:", err)
-		}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.file == nil {
+		return
 	}
+	if err := s.file.Close(); err != nil {
+		fmt.Fprintln(s.stderr, "devicemap:", err)
+	}
+	s.file = nil // an arm that an interrupt overtook has nowhere to go
 }
