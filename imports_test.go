@@ -29,6 +29,7 @@ var floors = map[string]int{
 	"devicemap/device/gpu":         3,
 	"devicemap/workloads":          3,
 	"devicemap/cmd/devicemap":      4,
+	"devicemap/corpus":             4,
 	"devicemap":                    5,
 }
 
