@@ -5,9 +5,9 @@ import (
 	"unicode/utf8"
 )
 
-// MaxText bounds the text in bytes; a program of a thousand layers takes less
-// than one of the 64 MiB.
-const MaxText = 64 << 20
+// MaxText bounds the text in bytes, and with it the memory that reading one
+// takes. A program of a thousand layers has less than one of the 16 MiB.
+const MaxText = 16 << 20
 
 // tokenKind tells tokens apart.
 type tokenKind uint8
