@@ -2,6 +2,7 @@ package e5rt
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -123,4 +124,28 @@ func TestPlacement(t *testing.T) {
 	require.ErrorContains(t, err, "no *.bundle")
 	_, err = ReadPlacement(fstest.MapFS{"a.bundle/x": file(""), "b.bundle/x": file("")})
 	require.ErrorContains(t, err, "two bundles")
+}
+
+// FuzzVerdict: whatever a child prints, there is a verdict or an error, and
+// only a whole report makes a program compiled.
+func FuzzVerdict(f *testing.F) {
+	f.Add("\ne5rt-verdict: {}\n", "", false)
+	f.Add("noise\ne5rt-verdict: {\"Refusal\":{\"Code\":11}}\n", "log", false)
+	f.Add("e5rt-verdict: {\"Fault\":\"no library\"}", "", false)
+	f.Add("e5rt-verdict: {", "SIGABRT: abort\nPC=0", true)
+	f.Fuzz(func(t *testing.T, stdout, stderr string, died bool) {
+		var exit error
+		if died {
+			exit = errors.New("exit status 2")
+		}
+		v, err := verdict(Job{Path: "model.mil"}, stdout, stderr, exit)
+		_, reported := findReport(stdout)
+		switch {
+		case err != nil:
+		case v.Outcome == Compiled && (!reported || v.Err() != nil),
+			v.Outcome == Refused && v.Refusal == nil,
+			v.Outcome == Crashed && (reported || v.Crash == ""):
+			t.Fatalf("stdout %q, stderr %q, died %v: %+v", stdout, stderr, died, v)
+		}
+	})
 }

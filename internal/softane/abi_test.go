@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -143,6 +145,7 @@ func TestLoadLimit(t *testing.T) {
 	require.ErrorAs(t, err, &st)
 	require.Equal(t, e5rt.StageLoad, st.Stage)
 	require.ErrorContains(t, err, "too many loaded")
+	require.Contains(t, st.Hint, "close some")
 	require.NoError(t, all[0].Close())
 	all[0], err = l.Open(s)
 	require.NoError(t, err)
@@ -247,6 +250,55 @@ func TestPortMistakes(t *testing.T) {
 	require.NoError(t, err)
 	require.ErrorContains(t, p.Execute(), `port "inp" has no buffer`)
 	require.NoError(t, p.Close())
+	require.Empty(t, e.Live())
+}
+
+// TestErrorTextsStayWithTheirThreads: failures at the same time on several
+// threads each carry their own text.
+func TestErrorTextsStayWithTheirThreads(t *testing.T) {
+	e, l := engine(t, softane.H13)
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() {
+			for j := range 25 {
+				s := reluSpec(t)
+				s.Inputs[0].Name = fmt.Sprintf("port_%d_%d", i, j)
+				if _, err := l.Open(s); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("%q", s.Inputs[0].Name)) {
+					t.Errorf("port %s: error %v", s.Inputs[0].Name, err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	require.Empty(t, e.Live())
+}
+
+// TestProgramsRunConcurrently: each goroutine has its own program of one engine.
+func TestProgramsRunConcurrently(t *testing.T) {
+	e, l := engine(t, softane.H16)
+	s := reluSpec(t)
+	var wg sync.WaitGroup
+	for i := range 6 {
+		p, err := l.Open(s)
+		require.NoError(t, err)
+		wg.Go(func() {
+			for j := range 200 {
+				x := ramp(96, float32((i+j)%16)) // below 2048: exact in fp16
+				feed(p, 0, x)
+				if err := p.Execute(); err != nil {
+					t.Errorf("run %d: %v", j, err)
+				}
+				if got := result(p, 0); !equal(got, x) {
+					t.Errorf("run %d: %v, want %v", j, got, x)
+					break
+				}
+			}
+			if err := p.Close(); err != nil {
+				t.Errorf("close: %v", err)
+			}
+		})
+	}
+	wg.Wait()
 	require.Empty(t, e.Live())
 }
 

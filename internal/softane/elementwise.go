@@ -12,12 +12,21 @@ func unary(r rounding, of func(c *call) func(x float32) float32) build {
 		f := of(c)
 		return work{round: r, run: func(out, in [][]float32, _ []float32) {
 			y, x := out[0], in[0]
-			inParallel(len(y), 1<<14, func(_, lo, hi int) {
-				for i := lo; i < hi; i++ {
-					y[i] = f(x[i])
-				}
-			})
+			if len(y) < smallMap {
+				apply(y, x, f)
+				return
+			}
+			inParallel(len(y), smallMap/2, func(_, lo, hi int) { apply(y[lo:hi], x[lo:hi], f) })
 		}}, nil
+	}
+}
+
+// smallMap is the size below which a map is not worth a second goroutine.
+const smallMap = 1 << 14
+
+func apply(y, x []float32, f func(float32) float32) {
+	for i, v := range x {
+		y[i] = f(v)
 	}
 }
 

@@ -17,28 +17,33 @@ const (
 
 // block is the number of values rounded at a time, so that the halves stay in
 // the first-level cache.
-const block = 2048
+const block = 1024
 
 // quantise rounds v to the fp16 grid in place. The basic operations are correct
 // to the last bit: float32 has more than twice fp16's digits, so rounding twice
 // equals rounding once.
 func (r rounding) quantise(v []float32) {
-	if r == exact {
-		return
+	switch {
+	case r == exact:
+	case len(v) <= 16*block: // too little work for two goroutines
+		r.quantiseRange(v)
+	default:
+		inParallel(len(v), 8*block, func(_, lo, hi int) { r.quantiseRange(v[lo:hi]) })
 	}
-	inParallel(len(v), 16*block, func(_, lo, hi int) {
-		var half [block]uint16
-		for lo < hi {
-			n := min(block, hi-lo)
-			part := v[lo : lo+n]
-			fp16.Encode(half[:n], part)
-			fp16.Decode(part, half[:n])
-			if r == saturating {
-				saturateProduct(part)
-			}
-			lo += n
+}
+
+func (r rounding) quantiseRange(v []float32) {
+	var half [block]uint16
+	for len(v) > 0 {
+		n := min(block, len(v))
+		part := v[:n]
+		fp16.Encode(half[:n], part)
+		fp16.Decode(part, half[:n])
+		if r == saturating {
+			saturateProduct(part)
 		}
-	})
+		v = v[n:]
+	}
 }
 
 // productLimit is the first fp16 value that the output stage of products and
