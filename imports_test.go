@@ -15,6 +15,7 @@ import (
 var floors = map[string]int{
 	"devicemap/internal/e5rt":      0,
 	"devicemap/internal/fp16":      0,
+	"devicemap/internal/registry":  0,
 	"devicemap/internal/rng":       0,
 	"devicemap/internal/graph":     1,
 	"devicemap/power":              1,

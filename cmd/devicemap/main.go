@@ -2,6 +2,7 @@
 //
 //	devicemap map results/M5.txt                       # the map of a host
 //	devicemap convert published.json > results/M5.txt  # a published file
+//	devicemap capabilities docs/capabilities.json      # the registry as a document
 //
 // Measuring is go test's job: go test -bench DeviceMap.
 package main
@@ -23,16 +24,18 @@ func main() {
 
 const usage = `usage: devicemap map [-watts] FILE
        devicemap convert [-o FILE] [-force] [-json] FILE
+       devicemap capabilities [-check] FILE
 
 map      prints the device map of a results file
 convert  turns a published result file (JSON) into a results file; -json turns it back
+capabilities  writes the registry of the Neural Engine's operations; -check only compares
 `
 
 // command is one subcommand: it declares its flags and returns what to do with
 // the one file that it takes.
 type command func(flags *flag.FlagSet) func(file string, stdout, stderr io.Writer) error
 
-var commands = map[string]command{"map": mapCommand, "convert": convertCommand}
+var commands = map[string]command{"map": mapCommand, "convert": convertCommand, "capabilities": capabilitiesCommand}
 
 // run is main with its edges as parameters; it returns the exit status: 0, 1
 // for a failure, 2 for a call that makes no sense.
