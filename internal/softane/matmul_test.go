@@ -221,3 +221,23 @@ func BenchmarkMatmul(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkConvolution is the speed of the software engine, for planning tests.
+func BenchmarkConvolution(b *testing.B) {
+	const c, h, w = 64, 56, 56
+	_, l := engine(b, softane.H16)
+	r := rand.New(rand.NewPCG(1, 1))
+	g := mil.NewBuilder()
+	x := g.Input("x", mil.Tensor(mil.FP16, 1, c, h, w))
+	k := g.Weight("w", draw(r, c*c*9, 0.1), c, c, 3, 3)
+	g.Output("y", g.Op("conv", mil.In("x", x), mil.In("weight", k), mil.Ints("strides", 1, 1), mil.Ints("dilations", 1, 1),
+		mil.Ints("pad", 1, 1, 1, 1), mil.Word("pad_type", "custom"), mil.Int("groups", 1)))
+	p := mustOpen(b, l, g)
+	feed(p, 0, draw(r, c*h*w, 1))
+	for b.Loop() {
+		if err := p.Execute(); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(2*9*c*c*h*w*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+}
