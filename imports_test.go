@@ -22,6 +22,7 @@ var floors = map[string]int{
 	"devicemap/results":            1,
 	"devicemap/device":             2,
 	"devicemap/internal/reference": 2,
+	"devicemap/internal/route":     2,
 	"devicemap/internal/golden":    2, // test data; imported by tests only
 	"devicemap/internal/mil":       2,
 	"devicemap/internal/softane":   3,
