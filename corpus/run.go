@@ -14,22 +14,49 @@ import (
 // before and after it.
 type Computer func(g *graph.Graph, inputs [][]float32) ([]float32, error)
 
-// OnEngine computes with e in dtype d.
-func OnEngine(e device.Engine, d device.DType) Computer {
-	return func(g *graph.Graph, inputs [][]float32) (out []float32, err error) {
+// Loaded is a compiled graph that computes its first output.
+type Loaded interface {
+	Compute(inputs [][]float32) ([]float32, error)
+	Close() error
+}
+
+// Loader compiles a graph for repeated use.
+type Loader func(g *graph.Graph) (Loaded, error)
+
+// LoadOn compiles for e in dtype d.
+func LoadOn(e device.Engine, d device.DType) Loader {
+	return func(g *graph.Graph) (Loaded, error) {
 		p, err := e.Compile(g, device.Options{DType: d})
 		if err != nil {
 			return nil, fmt.Errorf("compile: %w", err)
+		}
+		return loaded{p}, nil
+	}
+}
+
+type loaded struct{ device.Program }
+
+func (l loaded) Compute(inputs [][]float32) ([]float32, error) {
+	if err := once(l.Program, inputs); err != nil {
+		return nil, err
+	}
+	return slices.Clone(l.Output(0)), nil
+}
+
+// OnEngine computes with e in dtype d.
+func OnEngine(e device.Engine, d device.DType) Computer {
+	load := LoadOn(e, d)
+	return func(g *graph.Graph, inputs [][]float32) (out []float32, err error) {
+		p, err := load(g)
+		if err != nil {
+			return nil, err
 		}
 		defer func() {
 			if cerr := p.Close(); err == nil && cerr != nil {
 				err = fmt.Errorf("close: %w", cerr)
 			}
 		}()
-		if err := once(p, inputs); err != nil {
-			return nil, err
-		}
-		return slices.Clone(p.Output(0)), nil
+		return p.Compute(inputs)
 	}
 }
 
