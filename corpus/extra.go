@@ -15,6 +15,7 @@ func extra(rule Scaling) []*Case {
 	untouched = append(untouched, extraMoves()...)
 	untouched = append(untouched, extraElementwise()...)
 	untouched = append(untouched, extraWide()...)
+	untouched = append(untouched, extraEdges()...)
 	list := cases("untouched", &stream{seed: 41, rule: rule}, untouched)
 	return append(list, cases("twin", &stream{seed: 43, rule: rule}, twins())...)
 }
@@ -243,6 +244,58 @@ func extraWide() []*Case {
 		{Name: "conv_wide_accumulator", Exact: true, arrays: []*array{fixed("x", addends, 1, 65, 1, 1), held("W", repeated(1, 65*2), 2, 65, 1, 1)},
 			build: func(n *net) *graph.Value { return n.conv(n.v("x"), "W", "", 0, 1) }},
 	}
+}
+
+// extraEdges are cases that a mutation of a lowering asked for: without them
+// it stayed unnoticed.
+func extraEdges() []*Case {
+	norm := func(name string, op graph.Op, arrays ...*array) *Case {
+		return &Case{Name: name, Tol: 0.05, arrays: arrays, build: func(n *net) *graph.Value {
+			var in []*graph.Value
+			for _, a := range arrays {
+				in = append(in, n.v(a.name))
+			}
+			return n.Apply(op, in...)
+		}}
+	}
+	tied := func(fn graph.CompareFn) *Case {
+		a, b := []float32{1, 2, 2, -3, 0, 0.5}, []float32{1, 3, 1, -3, -0.25, 0.5}
+		return &Case{Name: string(fn) + "_ties", Exact: true, arrays: []*array{fixed("a", a, 6), fixed("b", b, 6)},
+			build: func(n *net) *graph.Value {
+				yes, no := n.Const("yes", graph.F32([]float32{1}), 1), n.Const("no", graph.F32([]float32{0}), 1)
+				return n.Apply(graph.Select{}, n.Apply(graph.Compare{Fn: fn}, n.v("a"), n.v("b")), yes, no)
+			}}
+	}
+	list := []*Case{
+		// eps matters where the variance is as small.
+		norm("batch_norm_small_variance", graph.BatchNorm{Eps: 1e-3}, in("x", normal(0.05), 1, 4, 5, 6), w("g", positive(1), 4),
+			w("b", normal(0.1), 4), w("m", normal(0.02), 4), held("v", []float32{0.0005, 0.001, 0.002, 0.0015}, 4)),
+		norm("layer_norm_small_variance", graph.LayerNorm{Axis: 1, Eps: 1e-3}, in("x", normal(0.03), 6, 64), w("g", positive(1), 64), w("b", normal(0.1), 64)),
+		norm("instance_norm_small_variance", graph.InstanceNorm{Eps: 1e-3}, in("x", normal(0.03), 1, 3, 8, 8), w("g", positive(1), 3), w("b", normal(0.1), 3)),
+		norm("group_norm_small_variance", graph.GroupNorm{Groups: 2, Eps: 1e-3}, in("x", normal(0.03), 1, 4, 8, 8), w("g", positive(1), 4), w("b", normal(0.1), 4)),
+		norm("l2_norm_floor", graph.L2Norm{Axis: 1, Floor: 0.25}, fixed("x", []float32{0, 0, 0, 0, 0.125, 0, -0.0625, 0, 3, 4, 0, 0}, 3, 4)),
+		norm("minmax_norm_constant_row", graph.MinMaxNorm{Axis: 3, Eps: 1e-2}, fixed("x", []float32{2, 2, 2, 2, 1, 1.0078125, 1, 1.015625}, 1, 1, 2, 4)),
+		norm("minmax_norm_channel", graph.MinMaxNorm{Axis: 1, Eps: 1e-4}, in("x", normal(1), 1, 6, 3, 4)),
+		norm("lrn_C20", graph.LRN{Alpha: 0.125, Beta: 0.75, K: 1}, in("x", normal(1), 1, 20, 2, 3)),
+	}
+	for _, fn := range graph.CompareFns() {
+		list = append(list, tied(fn))
+	}
+	// Normal draws rarely reach the bounds and bends of these.
+	for _, op := range []graph.Unary{{Fn: graph.ReLU6}, {Fn: graph.ELU, A: 0.5}, {Fn: graph.Clip, A: -2, B: 5},
+		{Fn: graph.ClampedReLU, A: 0.25, B: 4}, {Fn: graph.ThresholdedReLU, A: 0.5}, {Fn: graph.SigmoidHard, A: 0.25, B: 0.5}} {
+		list = append(list, &Case{Name: op.Name() + "_range", arrays: []*array{fixed("x", ramp(48), 4, 12)}, build: onX(op)})
+	}
+	return list
+}
+
+// ramp runs from below −9 to above 9 in n steps that are halves.
+func ramp(n int) []float32 {
+	x := make([]float32, n)
+	for i := range x {
+		x[i] = (float32(i)+0.5-float32(n)/2)*0.375 + 0.0625
+	}
+	return x
 }
 
 // twins do what a weak published case seems to do.
