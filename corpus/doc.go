@@ -49,7 +49,28 @@
 //     exact form.
 //   - Its log_sum draws negative sums, whose logarithm is no number; here the
 //     input is positive, as the published case must have meant.
+//   - int8 variants are held to the reference with unquantised weights, so that
+//     their limit covers quantisation and fp16 together; a test holds the
+//     quantisation alone to it.
 //   - reshape_transpose_cancel and space_depth_roundtrip end where they began,
 //     so that dropping both halves passes. Twins: transpose_kept,
 //     space_to_depth_kept.
+//
+// # Points that the publication leaves open
+//
+//   - The broad cases draw from the generator of the shape cases, after the
+//     last of them; a corpus always draws both together.
+//   - The coverage suite's matmul multiplies two graph inputs, and
+//     multi_input_image_max has two inputs, not three.
+//   - No published case expects a failure, an absolute error or declared input
+//     shapes. The first two are kept and tested; an array always declares its
+//     shape here.
+//   - The route gate never lets the optimizer see the bridge side, and its
+//     detector is tested on its own ([RouteGate], internal/route).
+//   - The published vocabulary counts 166, 187 and 225 names: 166 operations
+//     were swept, the catalogue has 187, the registry 225 capabilities, which
+//     include layers and limits.
+//   - The publication says in places that cumsum and reduce_prod have no
+//     decomposition and that concat takes two operands; its registry and
+//     gather_ax0_16x32 show otherwise, and this suite follows those.
 package corpus
