@@ -16,7 +16,11 @@ var floors = map[string]int{
 	"devicemap/internal/e5rt":      0,
 	"devicemap/internal/fp16":      0,
 	"devicemap/internal/registry":  0,
+	"devicemap/internal/ioreport":  0,
+	"devicemap/internal/libsystem": 0,
+	"devicemap/internal/nvml":      0,
 	"devicemap/internal/rng":       0,
+	"devicemap/internal/smc":       0,
 	"devicemap/internal/graph":     1,
 	"devicemap/power":              1,
 	"devicemap/results":            1,
@@ -67,7 +71,8 @@ func TestImportsPointDownward(t *testing.T) {
 // TestForeignCodeStaysInLeaves keeps purego and unsafe out of everything but
 // the bindings, and cgo out of everything.
 func TestForeignCodeStaysInLeaves(t *testing.T) {
-	leaves := map[string]bool{"internal/e5rt": true, "internal/softane": true, "internal/fp16": true}
+	leaves := map[string]bool{"internal/e5rt": true, "internal/softane": true, "internal/fp16": true,
+		"internal/ioreport": true, "internal/libsystem": true, "internal/nvml": true, "internal/smc": true}
 	for _, dir := range packageDirs(t) {
 		pkg, err := build.ImportDir(dir, 0)
 		require.NoError(t, err)
