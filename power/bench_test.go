@@ -29,6 +29,7 @@ type quiet struct{}
 
 func (quiet) name() string     { return "quiet" }
 func (quiet) boundary() string { return "nothing" }
+func (quiet) close() error     { return nil }
 func (quiet) run(ctx context.Context, _ time.Duration, _ func(sample, error)) error {
 	<-ctx.Done()
 	return nil
@@ -37,11 +38,11 @@ func (quiet) run(ctx context.Context, _ time.Duration, _ func(sample, error)) er
 // BenchmarkWindow is the cost of an empty window: without counters, and with
 // one RAPL package in memory.
 func BenchmarkWindow(b *testing.B) {
-	src, err := openRAPL(zones(socket))
+	zones, err := openRAPL(zones(socket))
 	require.NoError(b, err)
-	for _, s := range []source{quiet{}, src} {
+	for _, s := range []source{quiet{}, &polled{gauges: []gauge{zones}}} {
 		b.Run("source="+s.name(), func(b *testing.B) {
-			m := start(Config{}.withDefaults(), s, nil)
+			m := begun(Config{}, s)
 			defer m.Close()
 			for b.Loop() {
 				m.Begin(ANE).End()

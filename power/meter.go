@@ -10,79 +10,87 @@ import (
 	"time"
 )
 
-// Meter reads one power source in the background. A Meter without a source
-// works and measures nothing.
+// Meter reads the power sources of the host in the background. A Meter without
+// a source works and measures nothing.
 type Meter struct {
-	src     source // nil without a source
 	conf    Config
-	grace   time.Duration // for the first sample of a run of the source
+	readers []*reader // in order of rank; each rail comes from the first that has it
 	reasons []string
 
 	stop context.CancelFunc
-	done chan struct{} // closed when the reader has ended
-	wake chan struct{} // asks the reader to run the source again
+	done sync.WaitGroup
 
-	mu      sync.Mutex
-	samples []sample  // those that an open window may need
-	last    time.Time // end of the latest sample
-	open    map[*Window]struct{}
-	changed chan struct{} // closed and replaced at each event
-	idle    Idle
-	closed  bool
-
-	running bool // the source runs, or has been asked to
-	started time.Time
-	abort   context.CancelCauseFunc // ends the current run
-	stopped error                   // why the run before the latest sample ended
-	doubt   error                   // unreadable sample after the latest good one
-	left    error                   // what could not be ended at Close
+	mu        sync.Mutex
+	open      map[*Window]struct{}
+	changed   chan struct{} // closed and replaced at each event
+	baselines []Idle        // in order of time
+	closed    bool
 }
 
 // Open probes the sources of this system, which takes seconds at most, and
-// starts reading the first that works. It never fails and never prompts; see
+// starts reading those that work. It never fails and never prompts; see
 // [Meter.Reasons] for what it found. Close the meter after use.
 func Open(c Config) *Meter {
 	c = c.withDefaults()
-	src, reasons := choose(c)
-	return start(c, src, reasons)
+	if c.Load == nil {
+		c.Load = hostLoad(c)
+	}
+	if c.State == nil {
+		c.State = hostState(c)
+	}
+	sources, reasons := choose(c)
+	return start(c, sources, reasons)
 }
 
-// start makes the meter of an opened source.
-func start(c Config, src source, reasons []string) *Meter {
+// start makes the meter of opened sources.
+func start(c Config, sources []source, reasons []string) *Meter {
 	ctx, cancel := context.WithCancel(context.Background())
 	m := &Meter{
-		src: src, conf: c, reasons: reasons,
-		grace:   5 * time.Second, // powermetrics: one interval and about 0.3 s
-		stop:    cancel,
-		done:    make(chan struct{}),
-		wake:    make(chan struct{}, 1),
+		conf: c, reasons: reasons, stop: cancel,
 		open:    map[*Window]struct{}{},
 		changed: make(chan struct{}),
 	}
-	if src == nil {
-		close(m.done)
-		return m
+	for _, src := range sources {
+		r := &reader{
+			src: src, every: c.Interval,
+			grace: 5 * time.Second, // powermetrics: one interval and about 0.3 s
+			mu:    &m.mu, event: m.notify,
+			wake: make(chan struct{}, 1),
+		}
+		m.readers = append(m.readers, r)
+		r.request()
+		m.done.Go(func() { r.supervise(ctx) })
 	}
-	m.request()
-	go m.supervise(ctx)
 	return m
 }
 
-// Source names what is read: "powermetrics", "rapl" or "none".
+// Source names what is read first, such as "powermetrics" or "rapl+nvml", or
+// is "none".
 func (m *Meter) Source() string {
-	if m.src == nil {
+	if len(m.readers) == 0 {
 		return "none"
 	}
-	return m.src.name()
+	return m.readers[0].src.name()
+}
+
+// Sources names all that is read, in order of rank: a rail comes from the first
+// that has it, and the others check it.
+func (m *Meter) Sources() []string {
+	var names []string
+	for _, r := range m.readers {
+		names = append(names, r.src.name())
+	}
+	return names
 }
 
 // Boundary says what the numbers cover; every report should print it. It is
 // empty without a source.
 func (m *Meter) Boundary() string {
-	if m.src == nil {
-		return ""
+	var all []string
+	for _, r := range m.readers {
+		all = append(all, r.src.boundary())
 	}
-	return m.src.boundary()
+	return strings.Join(all, "; ")
 }
 
 // Interval is the sampling interval.
@@ -92,83 +100,30 @@ func (m *Meter) Interval() time.Duration { return m.conf.Interval }
 // do about it.
 func (m *Meter) Reasons() []string { return slices.Clone(m.reasons) }
 
-// supervise runs the source whenever it is asked to, one run at a time.
-func (m *Meter) supervise(ctx context.Context) {
-	defer close(m.done)
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-m.wake:
-		}
-		run, abort := context.WithCancelCause(ctx)
-		m.mu.Lock()
-		m.running, m.started, m.abort = true, time.Now(), abort
-		m.mu.Unlock()
-		err := m.src.run(run, m.conf.Interval, m.take)
-		cause := context.Cause(run)
-		abort(nil)
-		m.mu.Lock()
-		if ctx.Err() != nil {
-			m.left = err
-		}
-		if err == nil {
-			err = cause
-		}
-		m.running, m.stopped = len(m.wake) > 0, err
-		m.notify()
-		m.mu.Unlock()
-	}
+// Live is the newest sample of one source.
+type Live struct {
+	Source string
+	At     time.Time // end of its interval; zero before the first
+	Doubt  error     // why nothing newer came
+	watts  values
 }
 
-// request asks for a run. The caller holds mu or is alone.
-func (m *Meter) request() {
-	select {
-	case m.wake <- struct{}{}:
-	default:
-	}
-	m.running, m.started = true, time.Now()
-}
+// Watts is the rail's mean over the sample's interval.
+func (l Live) Watts(r Rail) (watts float64, ok bool) { return l.watts.get(r) }
 
-// errStalled ends a run that has fallen silent.
-var errStalled = errors.New("the sampler fell silent and was restarted")
-
-// revive runs the source again if it ended or has been silent for four
-// intervals, once per call. The caller holds mu.
-func (m *Meter) revive(now time.Time) {
-	switch {
-	case m.src == nil || m.closed:
-	case !m.running:
-		m.request()
-	case m.abort != nil && now.Sub(m.heard()) > 4*m.conf.Interval:
-		m.abort(errStalled)
-		m.abort = nil
-		m.request()
-	}
-}
-
-// heard is when the current run last gave a sample; the first has its grace.
-// The caller holds mu.
-func (m *Meter) heard() time.Time {
-	if m.last.After(m.started) {
-		return m.last
-	}
-	return m.started.Add(m.grace)
-}
-
-// take receives from the source.
-func (m *Meter) take(s sample, err error) {
+// Live returns the newest sample of each source, in order of rank.
+func (m *Meter) Live() []Live {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if err != nil {
-		m.doubt = err
-	} else {
-		m.last, m.stopped, m.doubt = s.end, nil, nil
-		if len(m.open) > 0 {
-			m.samples = append(m.samples, s)
+	var all []Live
+	for _, r := range m.readers {
+		l := Live{Source: r.src.name(), At: r.latest.end, watts: r.latest.watts}
+		if why := r.why(); len(why) > 0 {
+			l.Doubt = errors.New(strings.Join(why, "; "))
 		}
+		all = append(all, l)
 	}
-	m.notify()
+	return all
 }
 
 // notify wakes those who wait for an event. The caller holds mu.
@@ -183,110 +138,40 @@ func (m *Meter) why() []string {
 	if m.closed {
 		all = append(all, "power: the meter is closed")
 	}
-	if m.src == nil {
+	if len(m.readers) == 0 {
 		return append(all, m.reasons...)
 	}
-	if m.stopped != nil && !m.closed {
-		all = append(all, m.stopped.Error())
-	}
-	if m.doubt != nil {
-		all = append(all, m.doubt.Error())
+	for _, r := range m.readers {
+		all = append(all, r.why()...)
 	}
 	return all
 }
 
-// Close ends the reader and its child process. Windows that are still open
+// Close ends the readers and their child processes. Windows that are still open
 // keep what they have. The error names a child that could not be ended.
 func (m *Meter) Close() error {
 	m.mu.Lock()
+	again := m.closed
 	m.closed = true
+	for _, r := range m.readers {
+		r.closed = true
+	}
 	m.mu.Unlock()
 	m.stop()
-	<-m.done
+	m.done.Wait()
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.running = false
+	var errs []error
+	for _, r := range m.readers {
+		r.running = false
+		errs = append(errs, r.left)
+		if !again {
+			errs = append(errs, r.src.close())
+		}
+	}
 	m.notify()
-	if m.left != nil {
-		return fmt.Errorf("power: close: %w", m.left)
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("power: close: %w", err)
 	}
 	return nil
-}
-
-// Idle is the baseline that active power is counted from.
-type Idle struct {
-	Samples int
-	At      time.Time // end of the latest sample
-	watts   values
-	mad     values
-}
-
-// Watts is the median of a rail; ok is false if it was not measured.
-func (i Idle) Watts(r Rail) (watts float64, ok bool) { return i.watts.get(r) }
-
-// Spread is the median absolute deviation of a rail's samples in watts.
-func (i Idle) Spread(r Rail) (watts float64, ok bool) { return i.mad.get(r) }
-
-// Idle measures the baseline: per-rail medians of Config.IdleSamples whole
-// samples, 10 s at the published 20 × 500 ms. The host should be quiet and the
-// runtimes loaded. The meter keeps it for all later windows; a further call
-// replaces it. Without a source Idle returns at once.
-//
-// If the source gives too few samples, or ctx ends, the error says so and the
-// earlier baseline, if any, stays.
-func (m *Meter) Idle(ctx context.Context) (Idle, error) {
-	if m.src == nil {
-		return Idle{}, nil
-	}
-	w := m.Begin()
-	defer w.drop()
-	need := m.conf.IdleSamples
-	ctx, cancel := context.WithTimeout(ctx, m.grace+2*time.Duration(need)*m.conf.Interval)
-	defer cancel()
-	for {
-		m.mu.Lock()
-		got, changed, running, why := w.whole(time.Now()), m.changed, m.running, m.why()
-		m.mu.Unlock()
-		if len(got) >= need {
-			return m.keep(got), nil
-		}
-		if !running {
-			return Idle{}, fmt.Errorf("power: idle: %d of %d samples from %s: %s",
-				len(got), need, m.Source(), strings.Join(why, "; "))
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return Idle{}, fmt.Errorf("power: idle: %d of %d samples from %s: %w",
-				len(got), need, m.Source(), ctx.Err())
-		}
-	}
-}
-
-// keep makes the baseline from samples and stores it.
-func (m *Meter) keep(got []sample) Idle {
-	idle := Idle{Samples: len(got), At: got[len(got)-1].end}
-	for r := range numRails {
-		xs := wattsOf(got, Rail(r))
-		if mid, ok := median(xs); ok {
-			idle.watts.set(Rail(r), mid)
-			dev, _ := mad(xs, mid)
-			idle.mad.set(Rail(r), dev)
-		}
-	}
-	m.mu.Lock()
-	m.idle = idle
-	m.mu.Unlock()
-	return idle
-}
-
-// wattsOf lists the watts of the samples that have the rail.
-func wattsOf(samples []sample, r Rail) []float64 {
-	var xs []float64
-	for _, s := range samples {
-		if w, ok := s.watts.get(r); ok {
-			xs = append(xs, w)
-		}
-	}
-	return xs
 }

@@ -26,6 +26,7 @@ type trace struct {
 
 func (s *trace) name() string     { return "trace" }
 func (s *trace) boundary() string { return "made up" }
+func (s *trace) close() error     { return nil }
 
 func (s *trace) set(f func()) {
 	s.mu.Lock()
@@ -67,6 +68,17 @@ func (s *trace) count() (runs int) {
 	return runs
 }
 
+// begun starts a meter that reads the sources alone.
+func begun(c Config, sources ...source) *Meter { return start(c.withDefaults(), sources, nil) }
+
+// opened makes the source of one gauge.
+func opened[G gauge](g G, err error) (source, error) {
+	if err != nil {
+		return nil, err
+	}
+	return &polled{gauges: []gauge{g}}, nil
+}
+
 const half = 500 * time.Millisecond
 
 // traced runs f in a bubble with a meter over a trace that idles at 1 W CPU,
@@ -74,7 +86,7 @@ const half = 500 * time.Millisecond
 func traced(t *testing.T, f func(t *testing.T, m *Meter, s *trace)) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &trace{watts: map[Rail]float64{CPU: 1, GPU: 0.1, ANE: 0, Package: 1.1}}
-		m := start(Config{}.withDefaults(), s, nil)
+		m := begun(Config{}, s)
 		defer func() { require.NoError(t, m.Close()) }()
 		began := time.Now()
 		idle, err := m.Idle(t.Context())
@@ -233,7 +245,7 @@ func TestFlags(t *testing.T) {
 
 func TestIdleMissing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := start(Config{}.withDefaults(), &trace{watts: map[Rail]float64{Package: 5}}, nil)
+		m := begun(Config{}, &trace{watts: map[Rail]float64{Package: 5}})
 		defer m.Close()
 		w := m.Begin()
 		time.Sleep(7 * time.Second)
@@ -296,7 +308,7 @@ func TestOverlappingWindows(t *testing.T) {
 		if ra.Samples != 5 || rb.Samples != 7 {
 			t.Errorf("samples = %d and %d, want 5 and 7", ra.Samples, rb.Samples)
 		}
-		if n := len(m.samples); n != 0 {
+		if n := len(m.readers[0].samples); n != 0 {
 			t.Errorf("%d samples are kept without a window, want 0", n)
 		}
 	})
@@ -329,7 +341,7 @@ func TestSourceDies(t *testing.T) {
 		if _, err := m.Idle(t.Context()); err == nil || !strings.Contains(err.Error(), "0 of 20 samples from trace: trace: broke") {
 			t.Errorf("idle of a broken source: %v, want its reason", err)
 		}
-		if v, ok := m.idle.Watts(Package); !ok || v != 1.1 {
+		if v, ok := m.baselines[0].Watts(Package); !ok || v != 1.1 {
 			t.Errorf("baseline = %v, %v, want the earlier 1.1 kept", v, ok)
 		}
 
@@ -380,7 +392,7 @@ func TestSourceStalls(t *testing.T) {
 
 func TestIdleEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := start(Config{}.withDefaults(), &trace{watts: map[Rail]float64{Package: 1}}, nil)
+		m := begun(Config{}, &trace{watts: map[Rail]float64{Package: 1}})
 		defer m.Close()
 		ctx, cancel := context.WithTimeout(t.Context(), 1200*time.Millisecond)
 		defer cancel()
@@ -393,7 +405,7 @@ func TestIdleEndsWithItsContext(t *testing.T) {
 func TestIdleStatistics(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &trace{watts: map[Rail]float64{Package: 1, GPU: 0}}
-		m := start(Config{IdleSamples: 5}.withDefaults(), s, nil)
+		m := begun(Config{IdleSamples: 5}, s)
 		defer m.Close()
 		got := make(chan Idle)
 		go func() {
@@ -403,14 +415,14 @@ func TestIdleStatistics(t *testing.T) {
 			}
 			got <- idle
 		}()
-		for _, w := range []float64{1, 2, 4, 6, 9} {
+		for _, w := range []float64{101, 102, 104, 106, 109} {
 			s.set(func() { s.watts = map[Rail]float64{Package: w, GPU: 0} })
 			time.Sleep(half)
 			synctest.Wait()
 		}
 		idle := <-got
 		v, ok := idle.Watts(Package)
-		near(t, "median", v, ok, 4)
+		near(t, "median", v, ok, 104)
 		v, ok = idle.Spread(Package)
 		near(t, "MAD", v, ok, 2)
 		v, ok = idle.Watts(GPU)
@@ -426,7 +438,7 @@ func TestNoSource(t *testing.T) {
 		only, reason string
 	}{
 		{"none", "power: measurement switched off"},
-		{"wattmeter", `power: unknown source "wattmeter"; known are powermetrics, rapl and none`},
+		{"wattmeter", `power: unknown source "wattmeter"; known are battery, hwmon, ioreport, nvml, nvml-power, powermetrics, rapl, smc and none`},
 	}
 	for _, tt := range tests {
 		m := Open(Config{Only: tt.only})
@@ -459,7 +471,7 @@ func TestNoSource(t *testing.T) {
 func TestUseAfterClose(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &trace{watts: map[Rail]float64{Package: 1}}
-		m := start(Config{}.withDefaults(), s, nil)
+		m := begun(Config{}, s)
 		w := m.Begin()
 		time.Sleep(2 * half)
 		synctest.Wait()

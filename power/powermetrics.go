@@ -47,7 +47,7 @@ func newPowermetrics(c Config) *powermetrics {
 // openPowermetrics probes: sudo without a prompt, then a run of one sample.
 // Where a sudo rule allows powermetrics alone, the first fails and the second
 // decides.
-func openPowermetrics(c Config) (source, error) {
+func openPowermetrics(c Config) (*powermetrics, error) {
 	p := newPowermetrics(c)
 	if err := p.probe(min(c.Interval, 500*time.Millisecond)); err != nil {
 		return nil, err
@@ -116,6 +116,9 @@ func (p *powermetrics) probeRun(interval time.Duration) error {
 }
 
 func (p *powermetrics) name() string { return "powermetrics" }
+
+// close does nothing: each run ends its child.
+func (p *powermetrics) close() error { return nil }
 
 func (p *powermetrics) boundary() string {
 	return "SoC rails CPU+GPU+ANE, Apple's model, not wall power"

@@ -67,7 +67,7 @@ func gone(t *testing.T, dir string) {
 	}
 }
 
-var meterFrame = regexp.MustCompile(`power\.(\(\*(powermetrics|Meter|rapl)\)|start)`)
+var meterFrame = regexp.MustCompile(`power\.(\(\*(powermetrics|Meter|reader|polled)\)|start)`)
 
 // goroutines counts those that run code of the meter or of a source.
 func goroutines() (n int) {
@@ -166,14 +166,14 @@ func TestPowermetricsMeter(t *testing.T) {
 		t.Run(mode, func(t *testing.T) {
 			p, dir := faked(t, mode)
 			require.NoError(t, p.probe(tick))
-			m := start(Config{Interval: tick, IdleSamples: 4}.withDefaults(), p, nil)
+			m := begun(Config{Interval: tick, IdleSamples: 4}, p)
 			defer m.Close()
 			require.Equal(t, "powermetrics", m.Source())
 			require.NotEmpty(t, m.Boundary())
 			idle, err := m.Idle(t.Context())
 			require.NoError(t, err)
 			w := m.Begin(ANE)
-			await(t, m, func() bool { return len(w.whole(time.Now())) >= 5 })
+			await(t, m, func() bool { return len(w.tracks[0].whole(time.Now())) >= 5 })
 			r := w.End()
 			for rail, want := range map[Rail]float64{CPU: 1, GPU: 0.5, ANE: 0.25, Package: 1.75} {
 				got, ok := r.Loaded(rail)
@@ -224,14 +224,14 @@ func TestPowermetricsFails(t *testing.T) {
 		t.Run(tt.mode, func(t *testing.T) {
 			p, dir := faked(t, tt.mode)
 			require.NoError(t, p.probe(tick))
-			m := start(Config{Interval: tick}.withDefaults(), p, nil)
+			m := begun(Config{Interval: tick}, p)
 			m.mu.Lock()
-			m.grace = 500 * time.Millisecond
+			m.readers[0].grace = 500 * time.Millisecond
 			m.mu.Unlock()
 			defer m.Close()
 			w := m.Begin()
 			await(t, m, func() bool {
-				return !m.running || m.doubt != nil || tt.reason == "" && w.stalled(time.Now())
+				return !m.readers[0].running || m.readers[0].doubt != nil || tt.reason == "" && w.tracks[0].stalled(time.Now())
 			})
 			r := w.End()
 			if r.Samples > tt.samples {
@@ -267,9 +267,9 @@ func TestDeafChildIsEnded(t *testing.T) {
 					t.Skipf("this host has no ps to find a child by its parent: %v", err)
 				}
 			}
-			m := start(Config{Interval: tick}.withDefaults(), p, nil)
+			m := begun(Config{Interval: tick}, p)
 			w := m.Begin()
-			await(t, m, func() bool { return len(w.whole(time.Now())) > 0 })
+			await(t, m, func() bool { return len(w.tracks[0].whole(time.Now())) > 0 })
 			require.NoError(t, m.Close())
 			gone(t, dir)
 			if p.root {
@@ -290,9 +290,9 @@ func TestDeafChildIsEnded(t *testing.T) {
 func TestLifetime(t *testing.T) {
 	p, dir := faked(t, "")
 	p.lifetime = -55 * tick // and 60 more: five samples
-	m := start(Config{Interval: tick}.withDefaults(), p, nil)
+	m := begun(Config{Interval: tick}, p)
 	w := m.Begin()
-	await(t, m, func() bool { return len(w.whole(time.Now())) > 6 })
+	await(t, m, func() bool { return len(w.tracks[0].whole(time.Now())) > 6 })
 	require.NoError(t, m.Close())
 	if got := traces(t, dir, "argv"); len(got) < 2 || !strings.Contains(got[0], "-n 5 ") {
 		t.Errorf("children = %q, want two or more, of 5 samples each", got)

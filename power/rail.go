@@ -16,14 +16,15 @@ const (
 	GPU           // integrated GPU of a system on chip
 	ANE           // Apple Neural Engine
 	DRAM          // memory; powermetrics lacks it since macOS 13
-	Package       // powermetrics: its combined CPU+GPU+ANE; RAPL: all sockets
+	Package       // what does the work: CPU+GPU+ANE of a system on chip; sockets plus boards
 	Core          // RAPL: the cores of the package
 	Uncore        // RAPL: usually the integrated GPU
-	System        // RAPL psys: the platform
+	System        // the whole machine: RAPL psys, SMC PSTR, a battery
+	Board         // discrete accelerators, memory included: NVML, amdgpu
 	numRails = iota
 )
 
-var railNames = [numRails]string{"CPU", "GPU", "ANE", "DRAM", "Package", "Core", "Uncore", "System"}
+var railNames = [numRails]string{"CPU", "GPU", "ANE", "DRAM", "Package", "Core", "Uncore", "System", "Board"}
 
 func (r Rail) String() string {
 	if int(r) >= numRails {
@@ -53,6 +54,14 @@ func (s *values) get(r Rail) (float64, bool) {
 	return s.v[r], s.has[r]
 }
 
+// only returns the values of those rails that mask has.
+func (s values) only(mask values) values {
+	for r := range s.has {
+		s.has[r] = s.has[r] && mask.has[r]
+	}
+	return s
+}
+
 // scaled returns the values times f.
 func (s values) scaled(f float64) values {
 	for r := range s.v {
@@ -78,7 +87,7 @@ type sample struct {
 }
 
 // notes are doubts about one sample that become flags of a window.
-type notes uint8
+type notes uint32
 
 const (
 	noteWrap        notes = 1 << iota // a counter wrapped and was repaired
@@ -88,4 +97,10 @@ const (
 	noteCombined                      // combined differs from CPU+GPU+ANE
 	noteGPU                           // GPU energy from its secondary read
 	noteThermal                       // thermal pressure above nominal
+	noteThrottled                     // a device runs slower than it could
+	noteBacklog                       // energy of earlier hours came at once; discarded
+	noteBatched                       // counters are published in bursts
+	noteUnit                          // a channel with an unknown unit was left out
+	notePartTime                      // the sensor looks a quarter of the time
+	noteForeign                       // another powermetrics runs
 )

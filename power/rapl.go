@@ -1,7 +1,6 @@
 package power
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -9,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 )
 
@@ -28,10 +26,9 @@ type zone struct {
 	last   uint64 // µJ, raw
 	total  uint64 // µJ since open, unwrapped
 	at     time.Time
-	resets int   // steps at which the counter restarted and energy was lost
-	backs  int   // steps back of a counter without known range: lost too
-	wraps  int   // steps that were repaired
-	err    error // of the latest read
+	resets int // steps at which the counter restarted and energy was lost
+	backs  int // steps back of a counter without known range: lost too
+	wraps  int // steps that were repaired
 }
 
 // rapl reads the energy counters of Linux' powercap tree:
@@ -44,13 +41,12 @@ type zone struct {
 // Linux kernel.
 type rapl struct {
 	fsys  fs.FS
-	mu    sync.Mutex
 	zones []*zone
 }
 
 var zoneName = regexp.MustCompile(`^(intel-rapl|intel-rapl-mmio):\d+(:\d+)?$`)
 
-func openRAPL(fsys fs.FS) (source, error) {
+func openRAPL(fsys fs.FS) (*rapl, error) {
 	entries, err := fs.ReadDir(fsys, powercap)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("rapl: %w: %w", err, ErrUnavailable)
@@ -85,7 +81,7 @@ func openRAPL(fsys fs.FS) (source, error) {
 }
 
 // check reads every zone once. A child that cannot be read is dropped.
-func (r *rapl) check() (source, error) {
+func (r *rapl) check() (*rapl, error) {
 	now := time.Now()
 	var kept []*zone
 	packages := 0
@@ -186,81 +182,50 @@ func (z *zone) advance(raw uint64, now time.Time) {
 	z.total += step
 }
 
-// read brings every zone up to date.
-func (r *rapl) read() {
+// raplStep is the coarsest energy unit of client processors in joules; lag is
+// the period at which the registers are updated. Source: power.md 3.1.
+const (
+	raplStep = 61e-6
+	raplLag  = time.Millisecond
+)
+
+func (r *rapl) rails() []Rail {
+	all := []Rail{CPU}
 	for _, z := range r.zones {
-		var raw uint64
-		if raw, z.err = readMicrojoules(r.fsys, z.dir+"/energy_uj"); z.err == nil {
-			z.advance(raw, time.Now())
+		if !slices.Contains(all, z.rail) {
+			all = append(all, z.rail)
 		}
 	}
+	return all
 }
 
-// counters reads the zones for the edge of a window.
-func (r *rapl) counters() snapshot {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.read()
-	return r.snapshot()
-}
+func (r *rapl) close() error { return nil }
 
-// snapshot sums the zones per rail. A rail with an unreadable zone is absent.
-func (r *rapl) snapshot() (s snapshot) {
-	var failed [numRails]bool
+// read sums the zones per rail. A rail with an unreadable zone is absent; an
+// unreadable package is the end of it.
+func (r *rapl) read(s *snapshot) error {
+	var failed [numRails]error
 	for _, z := range r.zones {
-		failed[z.rail] = failed[z.rail] || z.err != nil
-		s.joules.set(z.rail, s.joules.v[z.rail]+float64(z.total)*1e-6)
+		raw, err := readMicrojoules(r.fsys, z.dir+"/energy_uj")
+		if err == nil {
+			z.advance(raw, time.Now())
+		} else if failed[z.rail] == nil {
+			failed[z.rail] = err
+		}
+		s.count(z.rail, s.joules.v[z.rail]+float64(z.total)*1e-6, z.at, raplLag, raplStep)
 		s.lost[z.rail] += z.resets + z.backs
 		s.wraps += z.wraps
 		s.backs += z.backs
 	}
-	for rail, bad := range failed {
-		if bad {
+	for rail, err := range failed {
+		if err != nil {
 			s.joules.has[rail] = false
 		}
 	}
-	s.joules.v[CPU], s.joules.has[CPU] = s.joules.v[Package], s.joules.has[Package]
+	if err := failed[Package]; err != nil {
+		return fmt.Errorf("package counter lost: %w", err)
+	}
+	s.count(CPU, s.joules.v[Package], s.at[Package], raplLag, raplStep)
 	s.lost[CPU] = s.lost[Package]
-	return s
-}
-
-// run emits one sample per tick: the step of the counters over the real time
-// between two reads.
-func (r *rapl) run(ctx context.Context, interval time.Duration, emit func(sample, error)) error {
-	tick := time.NewTicker(interval)
-	defer tick.Stop()
-	start, before := time.Now(), r.counters()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-		r.mu.Lock()
-		r.read()
-		end, after := time.Now(), r.snapshot()
-		err := r.failure()
-		r.mu.Unlock()
-		if !after.joules.has[Package] {
-			return fmt.Errorf("rapl: package counter lost: %w", err)
-		}
-		s := sample{start: start, end: end}
-		s.joules, s.notes = between(before, after)
-		s.watts = s.joules.scaled(1 / end.Sub(start).Seconds())
-		if err != nil {
-			emit(sample{}, fmt.Errorf("rapl: %w", err))
-		}
-		emit(s, nil)
-		start, before = end, after
-	}
-}
-
-// failure is the first zone's error of the latest read.
-func (r *rapl) failure() error {
-	for _, z := range r.zones {
-		if z.err != nil {
-			return z.err
-		}
-	}
-	return nil
+	return errors.Join(failed[:]...)
 }

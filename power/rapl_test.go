@@ -72,9 +72,9 @@ func TestRAPLSums(t *testing.T) {
 			"intel-rapl-mmio:0 package-0 1000000 262143328850",
 		)
 		tr.put("intel-rapl/enabled", "1") // the control type is no zone
-		src, err := openRAPL(tr)
+		src, err := opened(openRAPL(tr))
 		require.NoError(t, err)
-		m := start(Config{Interval: time.Second}.withDefaults(), src, nil)
+		m := begun(Config{Interval: time.Second}, src)
 		defer m.Close()
 		synctest.Wait()
 		w := m.Begin()
@@ -106,9 +106,9 @@ func TestRAPLSums(t *testing.T) {
 func TestRAPLEdges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tr := zones(socket)
-		src, err := openRAPL(tr)
+		src, err := opened(openRAPL(tr))
 		require.NoError(t, err)
-		m := start(Config{}.withDefaults(), src, nil)
+		m := begun(Config{}, src)
 		defer m.Close()
 		uj := 1000000
 		spend := func(d time.Duration, watts int) {
@@ -151,9 +151,9 @@ func TestRAPLCounterSteps(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				tr := zones(strings.TrimSpace(fmt.Sprintf("intel-rapl:0 package-0 %d %s", tt.from, tt.max)))
-				src, err := openRAPL(tr)
+				src, err := opened(openRAPL(tr))
 				require.NoError(t, err)
-				m := start(Config{}.withDefaults(), src, nil)
+				m := begun(Config{}, src)
 				defer m.Close()
 				synctest.Wait()
 				w := m.Begin()
@@ -182,7 +182,7 @@ func TestRAPLCounterSteps(t *testing.T) {
 func TestRAPLMmioAlone(t *testing.T) {
 	src, err := openRAPL(zones("intel-rapl-mmio:0 package-0 1 100"))
 	require.NoError(t, err)
-	require.Len(t, src.(*rapl).zones, 1)
+	require.Len(t, src.zones, 1)
 }
 
 func TestRAPLAbsent(t *testing.T) {
@@ -232,7 +232,7 @@ func TestRAPLOnDisk(t *testing.T) {
 	require.NoError(t, os.Symlink(link, filepath.Join(root, powercap, "intel-rapl:0")))
 	src, err := openRAPL(os.DirFS(root))
 	require.NoError(t, err)
-	z := src.(*rapl).zones
+	z := src.zones
 	require.Len(t, z, 1)
 	if z[0].last != 12345 || z[0].max != 65532610987 || z[0].rail != Package {
 		t.Errorf("zone = %+v, want last 12345, max 65532610987, rail Package", *z[0])
@@ -243,9 +243,9 @@ func TestRAPLOnDisk(t *testing.T) {
 func TestRAPLLosesItsCounter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tr := zones(socket)
-		src, err := openRAPL(tr)
+		src, err := opened(openRAPL(tr))
 		require.NoError(t, err)
-		m := start(Config{}.withDefaults(), src, nil)
+		m := begun(Config{}, src)
 		defer m.Close()
 		synctest.Wait()
 		w := m.Begin()
@@ -296,4 +296,4 @@ func FuzzMicrojoules(f *testing.F) {
 	})
 }
 
-var _ counter = (*rapl)(nil)
+var _ counter = (*polled)(nil)

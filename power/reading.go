@@ -2,169 +2,224 @@ package power
 
 import (
 	"fmt"
+	"math"
 	"slices"
+	"strings"
 	"time"
-)
-
-// The flags of a reading. They annotate; nothing is dropped because of one.
-//
-// The published flags map to them so: low confidence is high_cv, short window
-// is few_samples, no samples is no_samples, and NPU rail miss is
-// rail_zero_in_work. The others are this package's own.
-const (
-	FlagNoSource    = "no_source"         // the meter has no source; nothing is measured
-	FlagNoSamples   = "no_samples"        // no whole sample; Reasons says why
-	FlagFewSamples  = "few_samples"       // some samples, but the window touches fewer than 12 intervals
-	FlagShortWindow = "short_window"      // shorter than 6 s
-	FlagStalled     = "stalled"           // the sampler ended or skipped inside the window
-	FlagIdleMissing = "idle_missing"      // no baseline: no active power
-	FlagRailMissing = "rail_missing"      // samples lack Package or an expected rail
-	FlagHighCV      = "high_cv"           // the package varies by more than 35 %
-	FlagClamped     = "clamped_active"    // the package is below idle
-	FlagWrap        = "wrap"              // a counter wrapped and was repaired
-	FlagReset       = "reset"             // a counter restarted: energy lost
-	FlagNonMonotone = "non_monotone"      // a counter without known range stepped back
-	FlagStale       = "stale_counter"     // a counter did not move
-	FlagCombined    = "combined_mismatch" // combined is off CPU+GPU+ANE by > max(3 mW, 1 %)
-	FlagGPU         = "gpu_secondary"     // GPU energy from its secondary read
-	FlagThermal     = "thermal"           // thermal pressure above nominal
-	FlagRailZero    = "rail_zero_in_work" // an expected rail is active below 5 mW, by sound samples
-)
-
-// The limits behind the flags, from the published protocol.
-const (
-	minWindow   = 6 * time.Second
-	minSamples  = 12
-	maxCV       = 35   // percent
-	minRailWork = 5e-3 // W
-	minCoverage = 0.5  // of the window, for energy from interval sums
 )
 
 // Reading is what a window measured. Every number comes with ok, which is false
 // if it was not measured; zero is a measured zero.
 type Reading struct {
-	Source  string
+	Source  string        // of the package, else of most rails
 	Samples int           // whole samples inside the window
 	Elapsed time.Duration // from Begin to End
 	Flags   []string      // doubts, see the Flag constants
 	Reasons []string      // why there are no samples
 
-	loaded, idle, energy values
-	pkg                  []float64 // package watts per whole sample
-	covered              time.Duration
+	e     *evidence
+	head  *lane
+	zeros []zero // per source; nil without a baseline
 }
 
-// read computes the reading of the window that ends at end. Edge is the energy
-// from counters read at both edges. The caller holds the meter's mu.
-func (w *Window) read(end time.Time, edge values, n notes) Reading {
-	m := w.m
-	in := w.whole(end)
-	r := Reading{
-		Source:  m.Source(),
-		Samples: len(in),
-		Elapsed: end.Sub(w.begin),
-		idle:    m.idle.watts,
-		energy:  edge,
-		pkg:     wattsOf(in, Package),
+// read computes the reading of e from the baselines known now. The caller holds
+// mu.
+func (m *Meter) read(e *evidence) Reading {
+	r := Reading{Source: "none", Elapsed: e.elapsed(), e: e, head: new(lane)}
+	if len(e.lanes) == 0 {
+		r.Flags, r.Reasons = []string{FlagNoSource}, m.why()
+		return r
 	}
-	var sum values
-	var span [numRails]time.Duration
-	for _, s := range in {
-		n |= s.notes
-		r.covered += s.end.Sub(s.start)
-		for rail, has := range s.joules.has {
-			if has {
-				sum.set(Rail(rail), sum.v[rail]+s.joules.v[rail])
-				span[rail] += s.end.Sub(s.start)
-			}
+	r.head = e.head()
+	r.Source, r.Samples = r.head.source, r.head.samples
+	zeros, inherited, drift := m.zeros(e.middle())
+	r.zeros = zeros
+	r.Flags = append(r.flags(m.staleIdle(e.begin), drift), inherited...)
+	if r.Samples == 0 {
+		if e.why == nil {
+			e.why = m.why()
 		}
-	}
-	_, counts := m.src.(counter)
-	for rail := range numRails {
-		if mid, ok := median(wattsOf(in, Rail(rail))); ok {
-			r.loaded.set(Rail(rail), mid)
-		}
-		if t := span[rail].Seconds(); !counts && t > 0 && t >= minCoverage*r.Elapsed.Seconds() {
-			r.energy.set(Rail(rail), sum.v[rail]/t*r.Elapsed.Seconds())
-		}
-	}
-	r.Flags = w.flags(r, n, end)
-	if len(in) == 0 {
-		r.Reasons = m.why()
-		if len(r.Reasons) == 0 {
+		if r.Reasons = e.why; len(r.Reasons) == 0 {
 			r.Reasons = []string{fmt.Sprintf("power: no whole sample of %v in a window of %v", m.conf.Interval, r.Elapsed)}
 		}
 	}
 	return r
 }
 
-// flags lists the doubts about r. The caller holds the meter's mu.
-func (w *Window) flags(r Reading, n notes, end time.Time) []string {
-	if w.m.src == nil {
-		return []string{FlagNoSource}
+// staleIdle reports whether the baseline before begin is too old and no later
+// one makes up for it. The caller holds mu.
+func (m *Meter) staleIdle(begin time.Time) bool {
+	age, ok := m.age(begin)
+	return ok && age > m.conf.IdleEvery && !m.bracketed(begin)
+}
+
+// Correct computes a reading again with the baselines known now: its idle power
+// is then that of the straight line between the baselines before and after, at
+// the middle of the window, and drift between the two is flagged. Before the
+// first or after the last baseline the nearest one counts. A reading of another
+// meter or without a source is returned as it is.
+func (m *Meter) Correct(r Reading) Reading {
+	if r.e == nil || len(r.e.lanes) == 0 || len(r.e.lanes) != len(m.readers) {
+		return r
 	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.read(r.e)
+}
+
+// flags lists the doubts about r but for those of its baseline.
+func (r *Reading) flags(stale, drift bool) []string {
+	head := r.head
 	var missing, zero bool
-	for _, rail := range append([]Rail{Package}, w.expect...) {
+	for _, rail := range append([]Rail{Package}, r.e.expect...) {
 		_, ok := r.Loaded(rail)
 		missing = missing || !ok && r.Samples > 0
 	}
-	for _, rail := range w.expect {
+	for _, rail := range r.e.expect {
 		active, ok := r.Active(rail)
 		zero = zero || ok && active < minRailWork
 	}
 	signed, known := r.Signed(Package)
+	_, resolved := r.Resolved(Package)
 	cv, _ := r.CV()
-	_, idle := w.m.idle.Watts(Package)
+	_, idle := r.Idle(Package)
+	n := head.notes
+	for _, l := range r.e.lanes {
+		n |= l.notes & (noteThermal | noteThrottled | noteForeign)
+	}
 	var flags []string
-	for _, f := range []struct {
-		name string
-		set  bool
-	}{
-		{FlagNoSamples, r.Samples == 0},
-		// The published 12 count the sample diluted at the start; here the
-		// edges are dropped, so the intervals that the window touches count.
-		{FlagFewSamples, r.Samples > 0 && w.touched(end) < minSamples},
-		{FlagShortWindow, r.Elapsed < minWindow},
-		{FlagStalled, w.stalled(end)},
-		{FlagIdleMissing, w.m.idle.Samples == 0 || !idle && len(r.pkg) > 0},
-		{FlagRailMissing, missing},
-		{FlagHighCV, cv > maxCV},
-		{FlagClamped, known && signed < 0},
-		{FlagWrap, n&noteWrap != 0},
-		{FlagReset, n&noteReset != 0},
-		{FlagNonMonotone, n&noteNonMonotone != 0},
-		{FlagStale, n&noteStale != 0},
-		{FlagCombined, n&noteCombined != 0},
-		{FlagGPU, n&noteGPU != 0},
-		{FlagThermal, n&noteThermal != 0},
-	} {
-		if f.set {
-			flags = append(flags, f.name)
+	add := func(name string, set bool) {
+		if set {
+			flags = append(flags, name)
 		}
+	}
+	add(FlagNoSamples, r.Samples == 0)
+	// The published 12 count the sample diluted at the start; here the edges are
+	// dropped, so the intervals that the window touches count.
+	add(FlagFewSamples, r.Samples > 0 && head.touched < minSamples)
+	add(FlagShortWindow, r.Elapsed < minWindow)
+	add(FlagStalled, head.stalled || r.e.lanes[0].stalled)
+	add(FlagFallback, head != &r.e.lanes[0] && r.firstHad(Package))
+	add(FlagBoardOnly, head.boardOnly)
+	add(FlagIdleMissing, r.zeros == nil || !idle && len(head.pkg) > 0)
+	add(FlagIdleStale, stale)
+	add(FlagIdleDrift, drift)
+	add(FlagRailMissing, missing)
+	add(FlagHighCV, cv > maxCV)
+	add(FlagWarnCV, cv > warnCV && cv <= maxCV)
+	add(FlagBursty, r.bursty())
+	add(FlagClamped, known && signed < 0)
+	add(FlagUnresolved, known && signed >= 0 && !resolved)
+	add(FlagIdleImplausible, r.belowIdle())
+	for _, f := range noteFlags {
+		add(f.flag, n&f.note != 0)
+	}
+	marginal, mismatch := r.crossFlags()
+	add(FlagCrossMarginal, marginal)
+	add(FlagCrossMismatch, mismatch)
+	add(FlagAboveSystem, r.aboveSystem())
+	for _, f := range r.e.doubts {
+		flags = appendNew(flags, f)
 	}
 	// The published flags hide this one: few or wild samples prove no zero.
 	doubt := slices.ContainsFunc(flags, func(f string) bool {
 		return f == FlagNoSamples || f == FlagFewSamples || f == FlagHighCV || f == FlagStalled
 	})
-	if zero && !doubt {
-		flags = append(flags, FlagRailZero)
-	}
+	add(FlagRailZero, zero && !doubt)
 	return flags
 }
 
-// Has reports whether the reading has the flag.
-func (r Reading) Has(flag string) bool { return slices.Contains(r.Flags, flag) }
+// firstHad reports whether the first source gave a baseline of a rail: it then
+// was to give the headline too.
+func (r *Reading) firstHad(rail Rail) bool { return len(r.zeros) > 0 && r.zeros[0].watts.has[rail] }
+
+// bursty reports whether the mean and the median of the package are far apart.
+func (r *Reading) bursty() bool {
+	mid, ok := r.Loaded(Package)
+	avg, known := mean(r.head.pkg)
+	if w, counts := r.CounterMean(Package); counts && len(r.head.pkg) > 1 {
+		avg = w
+	}
+	return ok && known && math.Abs(avg-mid) > maxBurst*avg
+}
+
+// belowIdle reports whether samples under load lie clearly below the baseline,
+// which then was no idle: the tenth percentile, by more than max(10 %, 50 mW).
+func (r *Reading) belowIdle() bool {
+	idle, ok := r.Idle(Package)
+	low, has := percentile(r.head.pkg, 10)
+	signed, known := r.Signed(Package)
+	return ok && has && known && signed >= 0 && low < idle-max(0.1*idle, driftFloor)
+}
 
 // Loaded is the median of a rail's whole samples in watts, idle included.
-func (r Reading) Loaded(rail Rail) (watts float64, ok bool) { return r.loaded.get(rail) }
+func (r Reading) Loaded(rail Rail) (watts float64, ok bool) {
+	if l, _ := r.of(rail); l != nil {
+		return l.median.get(rail)
+	}
+	return 0, false
+}
+
+// Total is the power of a rail with idle included, as reports print it beside
+// the active power, which by itself rewards a high idle: see [Reading.Loaded].
+func (r Reading) Total(rail Rail) (watts float64, ok bool) { return r.Loaded(rail) }
+
+// of returns the lane of a rail and its number.
+func (r *Reading) of(rail Rail) (*lane, int) {
+	if int(rail) >= numRails {
+		panic(fmt.Sprintf("power: %v is not a rail", rail))
+	}
+	if r.e == nil {
+		return nil, -1
+	}
+	return r.e.of(rail)
+}
+
+// RailSource names the source of a rail; it is empty if the rail was not
+// measured.
+func (r Reading) RailSource(rail Rail) string {
+	if l, _ := r.of(rail); l != nil {
+		return l.source
+	}
+	return ""
+}
+
+// zero returns the baseline of the source that reports a rail.
+func (r *Reading) zero(rail Rail) (zero, bool) {
+	_, i := r.of(rail)
+	if i < 0 {
+		i = r.countedLane(rail)
+	}
+	if i < 0 || i >= len(r.zeros) {
+		return zero{}, false
+	}
+	z := r.zeros[i]
+	if rail == Package && r.e.lanes[i].boardOnly {
+		z.watts.v[Package], z.watts.has[Package] = z.watts.v[Board], z.watts.has[Board]
+		z.mad.v[Package], z.count[Package] = z.mad.v[Board], z.count[Board]
+		z.drift.v[Package] = z.drift.v[Board]
+	}
+	return z, z.watts.has[rail]
+}
+
+// countedLane is the number of the lane that counts a rail's energy, or −1.
+func (r *Reading) countedLane(rail Rail) int {
+	if r.e == nil {
+		return -1
+	}
+	return slices.IndexFunc(r.e.lanes, func(l lane) bool { return l.counted.has[rail] })
+}
 
 // Idle is the baseline that Active is counted from.
-func (r Reading) Idle(rail Rail) (watts float64, ok bool) { return r.idle.get(rail) }
+func (r Reading) Idle(rail Rail) (watts float64, ok bool) {
+	z, ok := r.zero(rail)
+	return z.watts.v[rail], ok
+}
 
 // Signed is Loaded − Idle in watts, which may be negative.
 func (r Reading) Signed(rail Rail) (watts float64, ok bool) {
-	loaded, ok := r.loaded.get(rail)
-	idle, known := r.idle.get(rail)
+	loaded, ok := r.Loaded(rail)
+	idle, known := r.Idle(rail)
 	if !ok || !known {
 		return 0, false
 	}
@@ -172,25 +227,41 @@ func (r Reading) Signed(rail Rail) (watts float64, ok bool) {
 }
 
 // Active is max(0, Loaded − Idle) in watts, the published active power. A
-// measured 0 is ok; divide only by what is above 0.
+// measured 0 is ok; divide only by what [Reading.Resolved] gives.
 func (r Reading) Active(rail Rail) (watts float64, ok bool) {
 	signed, ok := r.Signed(rail)
 	return max(0, signed), ok
 }
 
+// Resolved is the active power of a rail if it is above 0 and at least three
+// times its uncertainty: what work per watt may be divided by.
+func (r Reading) Resolved(rail Rail) (watts float64, ok bool) {
+	watts, ok = r.Active(rail)
+	u, known := r.Uncertainty(rail)
+	return watts, ok && watts > 0 && (!known || watts >= resolution*u)
+}
+
 // MeanActive, MinActive and P90Active are the mean, the minimum and the 90th
 // percentile (linear interpolation) of the package samples, each minus idle and
 // clamped at 0.
-func (r Reading) MeanActive() (watts float64, ok bool) { return r.active(mean(r.pkg)) }
+func (r Reading) MeanActive() (watts float64, ok bool) { return r.active(mean(r.pkg())) }
 
 // MinActive: see MeanActive.
-func (r Reading) MinActive() (watts float64, ok bool) { return r.active(percentile(r.pkg, 0)) }
+func (r Reading) MinActive() (watts float64, ok bool) { return r.active(percentile(r.pkg(), 0)) }
 
 // P90Active: see MeanActive.
-func (r Reading) P90Active() (watts float64, ok bool) { return r.active(percentile(r.pkg, 90)) }
+func (r Reading) P90Active() (watts float64, ok bool) { return r.active(percentile(r.pkg(), 90)) }
 
-func (r Reading) active(loaded float64, ok bool) (float64, bool) {
-	idle, known := r.idle.get(Package)
+// pkg lists the package watts per whole sample.
+func (r *Reading) pkg() []float64 {
+	if r.head == nil {
+		return nil
+	}
+	return r.head.pkg
+}
+
+func (r *Reading) active(loaded float64, ok bool) (float64, bool) {
+	idle, known := r.Idle(Package)
 	if !ok || !known {
 		return 0, false
 	}
@@ -199,19 +270,71 @@ func (r Reading) active(loaded float64, ok bool) (float64, bool) {
 
 // CV is the coefficient of variation of the package samples in percent, idle
 // not subtracted: 100 · population deviation / mean.
-func (r Reading) CV() (percent float64, ok bool) { return variation(r.pkg) }
+func (r Reading) CV() (percent float64, ok bool) { return variation(r.pkg()) }
 
-// Energy is what a rail took in the window, in joules, idle included. A source
-// whose counters are read at any moment gives it exactly. One that counts per
-// interval gives mean power over the whole samples times Elapsed, and nothing
-// if they cover less than half of the window. ok is false without counters and
-// where a counter lost energy.
-func (r Reading) Energy(rail Rail) (joules float64, ok bool) { return r.energy.get(rail) }
+// CounterMean is the mean power of a rail over the window by its energy
+// counter, in watts, idle included:
+//
+//	(E(end) − E(begin)) / (t(end) − t(begin))
+//
+// exact for any shape of load. A source that counts per interval gives the
+// energy of its whole samples over their length, if they cover half of the
+// window. ok is false without a counter and where it lost energy.
+func (r Reading) CounterMean(rail Rail) (watts float64, ok bool) {
+	if r.e == nil {
+		return 0, false
+	}
+	if l := r.e.counted(rail); l != nil {
+		return l.counted.get(rail)
+	}
+	return 0, false
+}
+
+// CounterActive is max(0, CounterMean − idle) in watts.
+func (r Reading) CounterActive(rail Rail) (watts float64, ok bool) {
+	watts, ok = r.CounterMean(rail)
+	if !ok {
+		return 0, false
+	}
+	l := r.e.counted(rail)
+	for i := range r.e.lanes {
+		if l == &r.e.lanes[i] && i < len(r.zeros) {
+			idle, known := r.zeros[i].watts.get(rail)
+			if rail == Package && l.boardOnly {
+				idle, known = r.zeros[i].watts.get(Board)
+			}
+			return max(0, watts-idle), known
+		}
+	}
+	return 0, false
+}
+
+// Energy is what a rail took in the window, in joules, idle included:
+// CounterMean times Elapsed. ok is false without counters and where a counter
+// lost energy.
+func (r Reading) Energy(rail Rail) (joules float64, ok bool) {
+	watts, ok := r.CounterMean(rail)
+	return watts * r.Elapsed.Seconds(), ok
+}
 
 // Coverage is the share of the window that its whole samples cover, 0..1.
 func (r Reading) Coverage() float64 {
-	if r.Elapsed <= 0 {
+	if r.Elapsed <= 0 || r.head == nil {
 		return 0
 	}
-	return r.covered.Seconds() / r.Elapsed.Seconds()
+	return r.head.covered.Seconds() / r.Elapsed.Seconds()
+}
+
+// Note is the reading's provenance in one line: sources, uncertainty of the
+// active package, confidence, cross checks.
+func (r Reading) Note() string {
+	parts := []string{"power by " + r.Source}
+	if u, ok := r.Uncertainty(Package); ok {
+		parts = append(parts, fmt.Sprintf("active ±%.0f mW", u*1e3))
+	}
+	parts = append(parts, "confidence "+r.Confidence().String())
+	for _, c := range r.CrossChecks() {
+		parts = append(parts, c.String())
+	}
+	return strings.Join(parts, "; ")
 }

@@ -23,8 +23,8 @@ type unavailable struct{}
 func (unavailable) Error() string { return "not available" }
 func (unavailable) Unwrap() error { return errors.ErrUnsupported }
 
-// source produces samples. Adding one means an entry in probes and in the
-// list of its operating system.
+// source produces samples: a command that prints them, or gauges that are read
+// at each tick.
 type source interface {
 	name() string
 	boundary() string // what the numbers cover, for reports
@@ -33,6 +33,7 @@ type source interface {
 	// When run returns, every child and goroutine of it has ended; the error
 	// then says why it stopped or, after ctx, what could not be ended.
 	run(ctx context.Context, interval time.Duration, emit func(sample, error)) error
+	close() error
 }
 
 // counter is a source whose counters can be read at any moment, so that the
@@ -42,39 +43,6 @@ type counter interface {
 	counters() snapshot
 }
 
-// snapshot is the energy since the source was opened, with the number of times
-// that a counter did not simply advance.
-type snapshot struct {
-	joules values
-	lost   [numRails]int // energy was lost: no difference across it is valid
-	wraps  int           // repaired
-	backs  int           // of lost: steps back of a counter without known range
-}
-
-// between returns the energy from a to b. A rail that lost energy, or that one
-// end lacks, is absent, and so is a package that drew nothing at all: that is a
-// counter that does not move.
-func between(a, b snapshot) (joules values, n notes) {
-	for rail := range numRails {
-		switch {
-		case b.lost[rail] != a.lost[rail] && b.backs != a.backs:
-			n |= noteNonMonotone
-		case b.lost[rail] != a.lost[rail]:
-			n |= noteReset
-		case a.joules.has[rail] && b.joules.has[rail]:
-			joules.set(Rail(rail), b.joules.v[rail]-a.joules.v[rail])
-		}
-	}
-	if b.wraps != a.wraps {
-		n |= noteWrap
-	}
-	if joules.has[Package] && joules.v[Package] == 0 {
-		n |= noteStale
-		joules.has[Package], joules.has[CPU] = false, false
-	}
-	return joules, n
-}
-
 // Config chooses how power is measured. Its zero value is the published
 // protocol on this host.
 type Config struct {
@@ -82,23 +50,39 @@ type Config struct {
 	IdleSamples int           // samples of the idle baseline; 0 means 20
 	Only        string        // one source by name, or "none"; "" probes all
 
+	// IdleEvery is the age at which a baseline is due again; 0 means 10 min.
+	IdleEvery time.Duration
+	// QuietWait bounds the wait for a busy host to become quiet before a
+	// baseline; 0 means 60 s, negative means no wait.
+	QuietWait time.Duration
+
 	// FS is the root of the file system; nil means the host's.
 	FS fs.FS
 	// Command makes the command that runs a program; nil means exec.Command.
 	Command func(name string, arg ...string) *exec.Cmd
 	// EUID is the effective user; nil means os.Geteuid.
 	EUID func() int
+	// Load reads how busy the host's processors are; nil means the host's own.
+	Load func() (Load, error)
+	// State reads the host's thermal and power state; nil means the host's own.
+	State func() State
 }
 
 func (c Config) withDefaults() Config {
-	if c.Interval < 0 || c.IdleSamples < 0 {
-		panic(fmt.Sprintf("power: negative interval %v or idle samples %d", c.Interval, c.IdleSamples))
+	if c.Interval < 0 || c.IdleSamples < 0 || c.IdleEvery < 0 {
+		panic(fmt.Sprintf("power: negative interval %v, idle samples %d or idle period %v", c.Interval, c.IdleSamples, c.IdleEvery))
 	}
 	if c.Interval == 0 {
 		c.Interval = 500 * time.Millisecond
 	}
 	if c.IdleSamples == 0 {
 		c.IdleSamples = 20 // max(20, ⌊3.0/0.5⌋+5) of the published protocol
+	}
+	if c.IdleEvery == 0 {
+		c.IdleEvery = 10 * time.Minute
+	}
+	if c.QuietWait == 0 {
+		c.QuietWait = time.Minute
 	}
 	if c.FS == nil {
 		c.FS = os.DirFS("/")
@@ -112,15 +96,46 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// probes opens each source by its name. A failed probe says what to do.
-var probes = map[string]func(Config) (source, error){
-	"powermetrics": func(c Config) (source, error) { return openPowermetrics(c) },
-	"rapl":         func(c Config) (source, error) { return openRAPL(c.FS) },
+// probe opens a source: exactly one of its results is set. A failed probe says
+// what to do.
+type probe func(Config) (source, gauge, error)
+
+// streamProbe and gaugeProbe make probes of the two kinds of opening functions.
+func streamProbe[S source](open func(Config) (S, error)) probe {
+	return func(c Config) (source, gauge, error) {
+		s, err := open(c)
+		if err != nil {
+			return nil, nil, err
+		}
+		return s, nil, nil
+	}
 }
 
-// choose returns the first source that opens and the reasons against the ones
-// before it.
-func choose(c Config) (source, []string) {
+func gaugeProbe[G gauge](open func(Config) (G, error)) probe {
+	return func(c Config) (source, gauge, error) {
+		g, err := open(c)
+		if err != nil {
+			return nil, nil, err
+		}
+		return nil, g, nil
+	}
+}
+
+// probes opens each source by its name. One that does not exist on this
+// operating system says so.
+var probes = map[string]probe{
+	"powermetrics": streamProbe(openPowermetrics),
+	"rapl":         gaugeProbe(func(c Config) (*rapl, error) { return openRAPL(c.FS) }),
+	"nvml":         gaugeProbe(openNVMLEnergy),
+	"nvml-power":   gaugeProbe(openNVMLPower),
+	"hwmon":        gaugeProbe(openHwmon),
+	"battery":      gaugeProbe(openBattery),
+}
+
+// choose opens the sources in order of rank and returns what is to be read:
+// streams by themselves, gauges grouped. The reasons are those against the
+// sources that did not open.
+func choose(c Config) ([]source, []string) {
 	names := hostSources
 	switch {
 	case c.Only == "none":
@@ -135,13 +150,19 @@ func choose(c Config) (source, []string) {
 	case len(names) == 0:
 		return nil, []string{"power: no source is known for this operating system"}
 	}
+	var streams []source
+	var gauges []gauge
 	var reasons []string
 	for _, name := range names {
-		src, err := probes[name](c)
-		if err == nil {
-			return src, reasons
+		s, g, err := probes[name](c)
+		switch {
+		case err != nil:
+			reasons = appendNew(reasons, err.Error())
+		case s != nil:
+			streams = append(streams, s)
+		default:
+			gauges = append(gauges, g)
 		}
-		reasons = append(reasons, err.Error())
 	}
-	return nil, reasons
+	return append(streams, group(gauges)...), reasons
 }
