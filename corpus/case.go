@@ -3,7 +3,6 @@ package corpus
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 
 	"devicemap/internal/fp16"
@@ -276,6 +275,3 @@ func cases(category string, s *stream, list []*Case) []*Case {
 	}
 	return list
 }
-
-// OpsLabel joins operation names for the subtest's name.
-func OpsLabel(ops []string) string { return strings.Join(ops, ",") }

@@ -112,10 +112,10 @@ func productMutants() []mutant {
 		dropped("sdpa drops the mask", "sdpa", 3),
 		swapped("sdpa swaps keys and values", "sdpa", 1, 2),
 		swapped("sdpa swaps queries and keys", "sdpa", 0, 1),
-		mutant{"cumsum is exclusive", "cumsum", func(b *graph.Builder, n *graph.Node, in []*graph.Value) []*graph.Value {
+		{"cumsum is exclusive", "cumsum", func(b *graph.Builder, n *graph.Node, in []*graph.Value) []*graph.Value {
 			return []*graph.Value{b.Binary(graph.Sub, b.Apply(n.Op, in...), in[0])}
 		}},
-		mutant{"cumsum runs backwards", "cumsum", func(b *graph.Builder, n *graph.Node, in []*graph.Value) []*graph.Value {
+		{"cumsum runs backwards", "cumsum", func(b *graph.Builder, n *graph.Node, in []*graph.Value) []*graph.Value {
 			flip := mirrored(n.Op.(graph.CumSum).Axis)
 			return []*graph.Value{flip(b, b.Apply(n.Op, flip(b, in[0])))}
 		}},
@@ -182,7 +182,7 @@ func normMutants() []mutant {
 		wrongOp("local_response_norm leaves out beta", "local_response_norm", func(o *graph.LocalResponseNorm) bool { o.Beta = 1; return true }),
 		wrongOp("local_response_norm takes a wider window", "local_response_norm", func(o *graph.LocalResponseNorm) bool { o.Size++; return true }),
 		wrongOp("minmax_norm leaves out eps", "minmax_norm", func(o *graph.MinMaxNorm) bool { o.Eps = 0; return true }),
-		mutant{"lrn forgets that alpha is divided", "lrn", func(b *graph.Builder, n *graph.Node, in []*graph.Value) []*graph.Value {
+		{"lrn forgets that alpha is divided", "lrn", func(b *graph.Builder, n *graph.Node, in []*graph.Value) []*graph.Value {
 			o := n.Op.(graph.LRN)
 			return []*graph.Value{b.Apply(graph.LocalResponseNorm{Size: in[0].Shape[1], Alpha: o.Alpha, Beta: o.Beta, K: o.K}, in[0])}
 		}},
@@ -191,9 +191,6 @@ func normMutants() []mutant {
 }
 
 func moveMutants() []mutant {
-	align := func(op string) mutant {
-		return wrongOp(op+" takes the other alignment", op, func(o *graph.Resize) bool { o.AlignCorners = !o.AlignCorners; return true })
-	}
 	backwards := func(name, op string) mutant {
 		return operands(name, op, func(_ *graph.Builder, in []*graph.Value) []*graph.Value {
 			if !slices.Equal(in[0].Shape, in[len(in)-1].Shape) {
@@ -226,7 +223,7 @@ func moveMutants() []mutant {
 			height := swapInts(&o.Top, &o.Bottom)
 			return swapInts(&o.Left, &o.Right) || height
 		}),
-		mutant{"split returns its parts backwards", "split", func(b *graph.Builder, n *graph.Node, in []*graph.Value) []*graph.Value {
+		{"split returns its parts backwards", "split", func(b *graph.Builder, n *graph.Node, in []*graph.Value) []*graph.Value {
 			o := n.Op.(graph.Split)
 			sizes := slices.Clone(o.Sizes)
 			slices.Reverse(sizes)
@@ -239,7 +236,7 @@ func moveMutants() []mutant {
 			return true
 		}),
 		wrongOp("reverse forgets an axis", "reverse", func(o *graph.Reverse) bool { was := len(o.Axes); o.Axes = o.Axes[:1]; return was > 1 }),
-		mutant{"tile repeats elements instead of the tensor", "tile", func(b *graph.Builder, n *graph.Node, in []*graph.Value) []*graph.Value {
+		{"tile repeats elements instead of the tensor", "tile", func(b *graph.Builder, n *graph.Node, in []*graph.Value) []*graph.Value {
 			r := n.Op.(graph.Tile).Reps
 			if len(r) != 2 {
 				return nil
@@ -250,16 +247,24 @@ func moveMutants() []mutant {
 		}},
 		wrongOp("pad writes zeros", "pad", func(o *graph.Pad) bool { o.Mode, o.Value = graph.PadConstant, 0; return true }),
 		wrongOp("pad repeats the edge", "pad", func(o *graph.Pad) bool { was := o.Mode; o.Mode = graph.PadReplicate; return was == graph.PadReflect }),
-		mutant{"pixel_shuffle takes the block-major order", "pixel_shuffle", func(b *graph.Builder, n *graph.Node, in []*graph.Value) []*graph.Value {
+	}
+}
+
+func imageMutants() []mutant {
+	align := func(op string) mutant {
+		return wrongOp(op+" takes the other alignment", op, func(o *graph.Resize) bool { o.AlignCorners = !o.AlignCorners; return true })
+	}
+	return []mutant{
+		{"pixel_shuffle takes the block-major order", "pixel_shuffle", func(b *graph.Builder, n *graph.Node, in []*graph.Value) []*graph.Value {
 			return b.ApplyMany(graph.DepthToSpace{Block: n.Op.(graph.PixelShuffle).R}, in...)
 		}},
-		mutant{"pixel_unshuffle takes the block-major order", "pixel_unshuffle", func(b *graph.Builder, n *graph.Node, in []*graph.Value) []*graph.Value {
+		{"pixel_unshuffle takes the block-major order", "pixel_unshuffle", func(b *graph.Builder, n *graph.Node, in []*graph.Value) []*graph.Value {
 			return b.ApplyMany(graph.SpaceToDepth{Block: n.Op.(graph.PixelUnshuffle).R}, in...)
 		}},
-		mutant{"space_to_depth takes the channel-major order", "space_to_depth", func(b *graph.Builder, n *graph.Node, in []*graph.Value) []*graph.Value {
+		{"space_to_depth takes the channel-major order", "space_to_depth", func(b *graph.Builder, n *graph.Node, in []*graph.Value) []*graph.Value {
 			return b.ApplyMany(graph.PixelUnshuffle{R: n.Op.(graph.SpaceToDepth).Block}, in...)
 		}},
-		mutant{"depth_to_space takes the channel-major order", "depth_to_space", func(b *graph.Builder, n *graph.Node, in []*graph.Value) []*graph.Value {
+		{"depth_to_space takes the channel-major order", "depth_to_space", func(b *graph.Builder, n *graph.Node, in []*graph.Value) []*graph.Value {
 			return b.ApplyMany(graph.PixelShuffle{R: n.Op.(graph.DepthToSpace).Block}, in...)
 		}},
 		wrongOp("space_to_batch takes the offset-major order", "space_to_batch", func(o *graph.SpaceToBatch) bool { o.Order = graph.OffsetMajor; return true }),
@@ -294,7 +299,7 @@ func elementwiseMutants() []mutant {
 		swapped("select swaps its values", "select", 1, 2),
 		wrongOp("scaled_elementwise ignores the scale", "scaled_elementwise", func(o *graph.ScaledElementwise) bool { o.Scale = 1; return true }),
 		wrongOp("radius_search compares with r²", "radius_search", func(o *graph.RadiusSearch) bool { o.R *= o.R; return true }),
-		mutant{"argmax takes the last of equals", "argmax", func(b *graph.Builder, n *graph.Node, in []*graph.Value) []*graph.Value {
+		{"argmax takes the last of equals", "argmax", func(b *graph.Builder, n *graph.Node, in []*graph.Value) []*graph.Value {
 			axis := n.Op.(graph.Arg).Axis
 			last := b.Apply(n.Op, mirrored(axis)(b, in[0]))
 			top := b.Apply(graph.Unary{Fn: graph.AddScalar, A: float64(in[0].Shape[axis] - 1)}, b.Scale(last, -1))
@@ -302,7 +307,7 @@ func elementwiseMutants() []mutant {
 		}},
 		wrongOp("topk takes the other end", "topk", func(o *graph.TopK) bool { o.Smallest = !o.Smallest; return true }),
 		wrongOp("sort runs the other way", "sort", func(o *graph.Sort) bool { o.Descending = !o.Descending; return true }),
-		mutant{"sort is not stable", "sort", func(b *graph.Builder, n *graph.Node, in []*graph.Value) []*graph.Value {
+		{"sort is not stable", "sort", func(b *graph.Builder, n *graph.Node, in []*graph.Value) []*graph.Value {
 			o := n.Op.(graph.Sort)
 			out := b.ApplyMany(o, mirrored(o.Axis)(b, in[0]))
 			index := b.Apply(graph.Unary{Fn: graph.AddScalar, A: float64(in[0].Shape[o.Axis] - 1)}, b.Scale(out[1], -1))
@@ -383,7 +388,7 @@ func small(t *testing.T) map[string][]*Case {
 func TestMutationsCloseTheGate(t *testing.T) {
 	compute := OnEngine(openCPU(t), device.FP32)
 	by := small(t)
-	list := slices.Concat(productMutants(), convMutants(), normMutants(), moveMutants(), elementwiseMutants())
+	list := slices.Concat(productMutants(), convMutants(), normMutants(), moveMutants(), imageMutants(), elementwiseMutants())
 	for _, m := range list {
 		t.Run(m.name, func(t *testing.T) {
 			var used int

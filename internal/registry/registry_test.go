@@ -79,13 +79,8 @@ func TestDifferencesAreListed(t *testing.T) {
 		if (e.AliasOf != "") != (p.AliasOf != nil) {
 			t.Errorf("%s: alias %q, published %q", p.Name, e.AliasOf, value(p.AliasOf))
 		}
-		var relErr float64 = -1
-		if _, text, ok := strings.Cut(p.Evidence, "relerr="); ok {
-			_, err := fmt.Sscanf(text, "%g", &relErr)
-			require.NoError(t, err)
-		}
-		if e.RelErr != relErr {
-			t.Errorf("%s: relerr %g, published %g", p.Name, e.RelErr, relErr)
+		if want := sweepError(t, p.Evidence); e.RelErr != want {
+			t.Errorf("%s: relerr %g, published %g", p.Name, e.RelErr, want)
 		}
 		if (e.Wall != "") != (p.Wall != nil) && listed[[2]string{p.Name, "wall"}].Reason == "" {
 			t.Errorf("%s: wall %q, published %q", p.Name, e.Wall, value(p.Wall))
@@ -96,6 +91,19 @@ func TestDifferencesAreListed(t *testing.T) {
 			t.Errorf("listed difference %v is none", key)
 		}
 	}
+}
+
+// sweepError is the relative error in a published evidence, or -1.
+func sweepError(t *testing.T, evidence string) float64 {
+	t.Helper()
+	_, text, ok := strings.Cut(evidence, "relerr=")
+	if !ok {
+		return -1
+	}
+	var v float64
+	_, err := fmt.Sscanf(text, "%g", &v)
+	require.NoError(t, err)
+	return v
 }
 
 func value(s *string) string {
