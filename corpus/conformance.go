@@ -1,13 +1,11 @@
 package corpus
 
 import (
-	"errors"
 	"slices"
 	"strings"
 	"testing"
 
 	"devicemap/device"
-	"devicemap/internal/graph"
 )
 
 // Settings describe what is known of one engine. The zero value expects
@@ -43,7 +41,7 @@ func (c *Corpus) Run(t *testing.T, e device.Engine, s Settings) Report {
 			all = append(all, c.Gate(t, OnEngine(e, d), s)...)
 		})
 	}
-	t.Run("contract", func(t *testing.T) { contract(t, e) })
+	t.Run("contract", func(t *testing.T) { Contract(t, e) })
 	return all
 }
 
@@ -86,51 +84,4 @@ func (c *Case) opsLabel() string {
 		return "unbuildable"
 	}
 	return strings.Join(ops, ",")
-}
-
-// contract checks what device.Program promises beyond its results.
-func contract(t *testing.T, e device.Engine) {
-	b := graph.New("contract")
-	x, y := b.Input("x", 2, 3), b.Input("y", 2, 3)
-	sum := b.Add(x, y)
-	b.Output("sum", sum)
-	b.Output("product", b.Binary(graph.Mul, sum, y))
-	g, err := b.Build()
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := e.Compile(g, device.Options{})
-	if err != nil {
-		t.Fatalf("compile: %v", err)
-	}
-	in := [][]float32{{1, 2, 3, 4, 5, 6}, {0.5, -1, 2, 0, 3, -2}}
-	want := [][]float32{{1.5, 1, 5, 4, 8, 4}, {0.75, -1, 10, 0, 24, -8}}
-	for run := range 2 {
-		if err := once(p, in); err != nil {
-			t.Fatalf("run %d: %v", run, err)
-		}
-		for i := range want {
-			if got := p.Output(i); !slices.Equal(got, want[i]) {
-				t.Errorf("run %d: output %d = %v, want %v", run, i, got, want[i])
-			}
-			if got := p.Input(i); !slices.Equal(got, in[i]) {
-				t.Errorf("run %d changed input %d to %v", run, i, got)
-			}
-		}
-	}
-	if n := testing.AllocsPerRun(10, func() {
-		if err := p.Run(); err != nil {
-			t.Error(err)
-		}
-	}); n > 0 {
-		t.Errorf("Run allocates %v times", n)
-	}
-	for range 2 {
-		if err := p.Close(); err != nil {
-			t.Errorf("close: %v", err)
-		}
-	}
-	if err := p.Run(); !errors.Is(err, device.ErrClosed) {
-		t.Errorf("Run after Close = %v, want ErrClosed", err)
-	}
 }
