@@ -1,6 +1,7 @@
 package corpus
 
 import (
+	"errors"
 	"testing"
 
 	"devicemap/device"
@@ -16,4 +17,11 @@ func neuralEngines() []column {
 // TestSiliconRoutes: both routes agree on the host's Neural Engine.
 func TestSiliconRoutes(t *testing.T) {
 	RouteGate(t, OnEngine(opened(t, ane.Opener()), device.FP16))
+}
+
+// TestSaturationIsRecognised: a cliff on silicon shows as an error.
+func TestSaturationIsRecognised(t *testing.T) {
+	if err := error(&ane.SaturationError{Engine: "ANE"}); !errors.Is(err, device.ErrSaturated) {
+		t.Errorf("%v is no device.ErrSaturated", err)
+	}
 }

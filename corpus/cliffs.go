@@ -1,9 +1,11 @@
 package corpus
 
 import (
+	"errors"
 	"fmt"
 	"math"
 
+	"devicemap/device"
 	"devicemap/internal/fp16"
 	"devicemap/internal/graph"
 )
@@ -99,6 +101,9 @@ func search(load Loader, b *graph.Builder, lo, hi float64, input func(v float64)
 	defer done(&err)
 	return Bisect(lo, hi, func(v float64) (bool, error) {
 		y, err := p.Compute([][]float32{input(v)})
+		if errors.Is(err, device.ErrSaturated) { // the silicon's way to report what is searched for
+			return false, nil
+		}
 		return err == nil && allFinite(y), err
 	})
 }

@@ -230,6 +230,30 @@ func TestBisect(t *testing.T) {
 	}
 }
 
+// refusing is a loader whose programs report infinities as an error, as the
+// engine on silicon does.
+func refusing(load Loader) Loader {
+	return func(g *graph.Graph) (Loaded, error) {
+		p, err := load(g)
+		return strict{p}, err
+	}
+}
+
+type strict struct{ Loaded }
+
+func (s strict) Compute(inputs [][]float32) ([]float32, error) {
+	y, err := s.Loaded.Compute(inputs)
+	if err == nil && !allFinite(y) {
+		return nil, fmt.Errorf("output y: %w", device.ErrSaturated)
+	}
+	return y, err
+}
+
+func TestRefusedInfinitiesAreFound(t *testing.T) {
+	var closed int
+	holdToPublished(t, findCliffs(t, refusing(simulated(true, &closed))), false)
+}
+
 func TestTermsSumUp(t *testing.T) {
 	for total := ReduceLow; total <= ReduceHigh; total++ {
 		var sum float32

@@ -122,6 +122,9 @@ var (
 	ErrRefused = errors.New("graph refused")
 	// ErrOutOfMemory: buffers or weights do not fit.
 	ErrOutOfMemory = fmt.Errorf("out of memory: %w", ErrRefused)
+	// ErrSaturated: a result holds an infinity, which the engine does not hand
+	// out.
+	ErrSaturated = errors.New("infinite result")
 	// ErrClosed: the program or engine was closed before.
 	ErrClosed = errors.New("used after Close")
 )

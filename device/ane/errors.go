@@ -120,3 +120,6 @@ func (e *SaturationError) Error() string {
 		"a product exceeded about 32752, or a slice offset on the last axis met magnitudes above 4094 (before A16): scale the operands down",
 		e.Engine, e.Program, e.Count, e.Output, e.First)
 }
+
+// Is makes a SaturationError a device.ErrSaturated.
+func (e *SaturationError) Is(target error) bool { return target == device.ErrSaturated }
