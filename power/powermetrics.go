@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path"
 	"strconv"
 	"strings"
 	"sync"
@@ -24,6 +25,7 @@ type powermetrics struct {
 	root     bool   // no sudo needed
 	format   string // "plist", or "text" if its plist cannot be read
 	samplers string
+	foreign  bool // another powermetrics ran before ours
 
 	deadline time.Duration // for the probing run and short commands
 	settle   time.Duration // between one way of ending the child and the next
@@ -49,6 +51,9 @@ func newPowermetrics(c Config) *powermetrics {
 // decides.
 func openPowermetrics(c Config) (*powermetrics, error) {
 	p := newPowermetrics(c)
+	if list, err := p.short("ps", "-A", "-o", "comm="); err == nil {
+		p.foreign = runs(list, powermetricsPath)
+	}
 	if err := p.probe(min(c.Interval, 500*time.Millisecond)); err != nil {
 		return nil, err
 	}
@@ -210,7 +215,11 @@ func (p *powermetrics) read(out io.Reader, interval time.Duration, emit func(sam
 	line := timeline{slack: 2 * interval}
 	take := func(r report) {
 		got++
-		emit(r.sample(line.end(now, r.elapsed)), nil)
+		s := r.sample(line.end(now, r.elapsed))
+		if p.foreign {
+			s.notes |= noteForeign
+		}
+		emit(s, nil)
 	}
 	problem := func(err error) { emit(sample{}, err) }
 	feed := documentReader(take, problem)
@@ -288,6 +297,16 @@ func (p *powermetrics) kill(child *os.Process, sig syscall.Signal) {
 	}
 	argv := append([]string{"-n", "kill", fmt.Sprintf("-%d", int(sig))}, target...)
 	_, _ = p.short("sudo", argv...)
+}
+
+// runs reports whether a program is in a list of commands, one a line.
+func runs(list, program string) bool {
+	for line := range strings.Lines(list) {
+		if path.Base(strings.TrimSpace(line)) == path.Base(program) {
+			return true
+		}
+	}
+	return false
 }
 
 // children returns the processes whose parent is pid from lines "PID PPID".

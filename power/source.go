@@ -66,6 +66,8 @@ type Config struct {
 	Load func() (Load, error)
 	// State reads the host's thermal and power state; nil means the host's own.
 	State func() State
+
+	keeper bool // a privileged powermetrics runs beside the others
 }
 
 func (c Config) withDefaults() Config {
@@ -130,6 +132,8 @@ var probes = map[string]probe{
 	"nvml-power":   gaugeProbe(openNVMLPower),
 	"hwmon":        gaugeProbe(openHwmon),
 	"battery":      gaugeProbe(openBattery),
+	"ioreport":     gaugeProbe(openIOReport),
+	"smc":          gaugeProbe(openSMC),
 }
 
 // choose opens the sources in order of rank and returns what is to be read:
@@ -160,8 +164,12 @@ func choose(c Config) ([]source, []string) {
 			reasons = appendNew(reasons, err.Error())
 		case s != nil:
 			streams = append(streams, s)
+			c.keeper = true
 		default:
 			gauges = append(gauges, g)
+			if w, ok := g.(interface{ warning() string }); ok && w.warning() != "" {
+				reasons = append(reasons, w.warning())
+			}
 		}
 	}
 	return append(streams, group(gauges)...), reasons

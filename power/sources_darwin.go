@@ -1,4 +1,4 @@
 package power
 
-// hostSources are probed in this order.
-var hostSources = []string{"powermetrics"}
+// hostSources are probed in this order, which is their rank per rail.
+var hostSources = []string{"powermetrics", "ioreport", "smc"}
