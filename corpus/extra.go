@@ -281,6 +281,10 @@ func extraEdges() []*Case {
 	for _, fn := range graph.CompareFns() {
 		list = append(list, tied(fn))
 	}
+	// Where gelu is small, an approximation of it is large: the sigmoid form
+	// is off by an eighth of the largest magnitude here.
+	small := ramp(48)[13:24] // −4 to 0
+	list = append(list, &Case{Name: "gelu_negative", Tol: 0.05, arrays: []*array{fixed("x", small, 11)}, build: onX(graph.Unary{Fn: graph.GELU})})
 	// Normal draws rarely reach the bounds and bends of these.
 	for _, op := range []graph.Unary{{Fn: graph.ReLU6}, {Fn: graph.ELU, A: 0.5}, {Fn: graph.Clip, A: -2, B: 5},
 		{Fn: graph.ClampedReLU, A: 0.25, B: 4}, {Fn: graph.ThresholdedReLU, A: 0.5}, {Fn: graph.SigmoidHard, A: 0.25, B: 0.5}} {

@@ -282,6 +282,7 @@ func elementwiseMutants() []mutant {
 		wrongOp("muls drops the scalar", "muls", func(o *graph.Unary) bool { o.A = 1; return true }),
 		wrongOp("adds drops the scalar", "adds", func(o *graph.Unary) bool { o.A = 0; return true }),
 		wrongOp("leaky_relu forgets alpha", "leaky_relu", func(o *graph.Unary) bool { o.A = 0; return true }),
+		wrongOp("gelu computes its sigmoid form", "gelu", func(o *graph.Unary) bool { o.Fn = graph.GELUSigmoid; return true }),
 		wrongOp("elu forgets alpha", "elu", func(o *graph.Unary) bool { was := o.A; o.A = 1; return was != 1 }),
 		wrongOp("clip forgets its lower bound", "clip", func(o *graph.Unary) bool { o.A = -1e4; return true }),
 		wrongOp("scaled_tanh swaps its parameters", "scaled_tanh", func(o *graph.Unary) bool { o.A, o.B = o.B, o.A; return true }),
