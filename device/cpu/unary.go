@@ -106,10 +106,11 @@ func clampUnary(u graph.Unary) func(dst, x []float32) {
 	return nil
 }
 
+// clampLow is max(x, low); a NaN stays.
 func clampLow(dst, x []float32, low float32) {
 	dst = dst[:len(x)]
-	for i, v := range x {
-		dst[i] = max(v, low)
+	for i := clampLowHead(dst, x, low); i < len(x); i++ {
+		dst[i] = max(x[i], low)
 	}
 }
 
