@@ -1,7 +1,6 @@
 package ane
 
 import (
-	"cmp"
 	"os"
 	"path/filepath"
 	"testing"
@@ -27,12 +26,9 @@ func TestMain(m *testing.M) {
 		if os.Getenv(crashEnv) != "" {
 			panic("the compiler's own fault")
 		}
-		soft, err := softane.New(softane.Arch(cmp.Or(os.Getenv(archEnv), "h13")))
-		if err != nil {
-			return nil, err
-		}
-		return soft.Lib()
+		return childLib()
 	})
+	maybeProbe()
 	maybeSelfTest(childEngine)
 	os.Exit(m.Run())
 }
