@@ -70,8 +70,9 @@ func (r Reading) CrossChecks() []CrossCheck {
 		watts, ok := a.meanOf(rail)
 		for i := first + 1; ok && i < len(r.e.lanes); i++ {
 			b := &r.e.lanes[i]
-			// A board stands in for a GPU; the socket's own GPU is another one.
-			if rail == GPU && a.mean.has[Board] != b.mean.has[Board] || a.boardOnly || b.boardOnly {
+			// A board stands in for a GPU, the socket's own GPU is another one; a
+			// package of boards alone is no package.
+			if rail == GPU && a.mean.has[Board] != b.mean.has[Board] || rail == Package && (a.boardOnly || b.boardOnly) {
 				continue
 			}
 			if others, has := b.meanOf(rail); has && watts > 0 {

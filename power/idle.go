@@ -21,6 +21,7 @@ type Idle struct {
 type baseline struct {
 	watts values // median
 	mad   values // median absolute deviation
+	width values // from the 10th to the 90th percentile
 	count [numRails]int
 }
 
@@ -42,6 +43,18 @@ func (i Idle) Spread(r Rail) (watts float64, ok bool) {
 		}
 	}
 	return 0, false
+}
+
+// unsteady reports whether the package's samples scatter: a normal distribution
+// has 2.563 deviations between its 10th and 90th percentile. The median
+// deviation is blind to two levels.
+func (i Idle) unsteady() bool {
+	for _, l := range i.lanes {
+		if w, ok := l.watts.get(Package); ok {
+			return l.width.v[Package]/2.563 > max(unsteadyShare*w, steadyFloor)
+		}
+	}
+	return false
 }
 
 // middle is the instant that the baseline stands for.
@@ -195,6 +208,9 @@ func (w *Window) baseline(lead int, now time.Time) Idle {
 				b.watts.set(Rail(r), mid)
 				dev, _ := mad(xs, mid)
 				b.mad.set(Rail(r), dev)
+				lo, _ := percentile(xs, 10)
+				hi, _ := percentile(xs, 90)
+				b.width.set(Rail(r), hi-lo)
 			}
 		}
 		idle.lanes = append(idle.lanes, b)

@@ -13,34 +13,41 @@ import (
 type Load struct {
 	Busy, Total float64 // summed over the processors
 	Running     int     // 0 if unknown
+	CPUs        int     // processors; 0 means those that Go sees
 	Average     float64 // load average of one minute; the only figure if Total is 0
 }
 
 // The limits of a believable baseline.
 const (
-	quietCPUs    = 0.3  // busy processors of a quiet host, or
-	quietShare   = 0.05 // this share of them if that is more
-	quietFor     = 2    // successive seconds below them
-	unsteady     = 0.25 // robust deviation over median, above
-	steadyFloor  = 0.05 // W
-	plausible    = 2    // times the lowest earlier baseline, above
-	plausibleGap = 0.5  // W
-	driftShare   = 0.2
-	driftFloor   = 0.05 // W
+	quietCPUs     = 0.3  // busy processors of a quiet host, or
+	quietShare    = 0.05 // this share of them if that is more
+	quietFor      = 2    // successive seconds below them
+	unsteadyShare = 0.25 // of the median, for the robust deviation
+	steadyFloor   = 0.05 // W
+	plausible     = 2    // times the lowest earlier baseline, above
+	plausibleGap  = 0.5  // W
+	driftShare    = 0.2
+	driftFloor    = 0.05 // W
 )
 
-// quietLimit is the number of busy processors that still counts as quiet.
-func quietLimit() float64 { return max(quietCPUs, quietShare*float64(runtime.NumCPU())) }
+// cpus is the number of processors.
+func (l Load) cpus() float64 {
+	if l.CPUs > 0 {
+		return float64(l.CPUs)
+	}
+	return float64(runtime.NumCPU())
+}
 
 // busyness is what the host did in a stretch of time.
 type busyness struct {
 	cpus    float64 // busy processors, on average; or the load average
+	limit   float64 // up to which a host counts as quiet
 	running int
 	average bool // cpus is the load average
 	known   bool
 }
 
-func (b busyness) quiet() bool { return !b.known || b.cpus <= quietLimit() }
+func (b busyness) quiet() bool { return !b.known || b.cpus <= b.limit }
 
 // String names what makes the host busy.
 func (b busyness) String() string {
@@ -55,12 +62,13 @@ func (b busyness) String() string {
 
 // since compares two loads.
 func since(a, b Load) busyness {
+	limit := max(quietCPUs, quietShare*b.cpus())
 	total := b.Total - a.Total
 	if !(total > 0) {
-		return busyness{cpus: b.Average, running: b.Running, average: true, known: b.Average > 0}
+		return busyness{cpus: b.Average, limit: limit, running: b.Running, average: true, known: b.Average > 0}
 	}
 	share := max(0, (b.Busy-a.Busy)/total)
-	return busyness{cpus: share * float64(runtime.NumCPU()), running: b.Running, known: !math.IsNaN(share)}
+	return busyness{cpus: share * b.cpus(), limit: limit, running: b.Running, known: !math.IsNaN(share)}
 }
 
 // awaitQuiet waits until the host has been quiet for two seconds, at most for
@@ -108,9 +116,7 @@ func (m *Meter) judge(i Idle, busy func() busyness) (flags []string) {
 	if !ok {
 		return flags
 	}
-	// 1.4826 × the median absolute deviation is the standard deviation of a
-	// normal distribution.
-	if dev, _ := i.Spread(Package); 1.4826*dev > max(unsteady*watts, steadyFloor) {
+	if i.unsteady() {
 		flags = append(flags, FlagIdleUnsteady)
 	}
 	m.mu.Lock()
