@@ -12,6 +12,8 @@ type ServingBlock struct {
 	// Build makes the block at a batch size. Inputs are drawn on through the
 	// sweep, so it also takes the batch sizes of the earlier points.
 	Build func(batch int, earlier ...int) (*Instance, error)
+
+	weights, valuesPerItem int // elements held at once, see [Point.Values]
 }
 
 // Serving lists the blocks of the serving sweep in the paper's order. The
@@ -22,10 +24,10 @@ func Serving() []ServingBlock {
 	a := SelfAttention{S: 128, D: 768, Heads: 12, Seed: 7}
 	g := BatchedGEMM{M: 128, K: 1024}
 	return []ServingBlock{
-		{"vision", v.FLOPsPerItem(), v.Build},
-		{"encoder", e.FLOPsPerItem(), e.Build},
-		{"attention", a.FLOPsPerItem(), a.Build},
-		{"gemm", g.FLOPsPerItem(), g.Build},
+		{"vision", v.FLOPsPerItem(), v.Build, 9 * (v.Cin + (v.Depth-1)*v.C) * v.C, (v.Cin + 2*v.C) * v.H * v.W},
+		{"encoder", e.FLOPsPerItem(), e.Build, (4*e.D + 2*e.FF) * e.D, (4*e.D + 2*e.FF) * e.S},
+		{"attention", a.FLOPsPerItem(), a.Build, 4 * a.D * a.D, 5*a.D*a.S + 2*a.Heads*a.S*a.S},
+		{"gemm", g.FLOPsPerItem(), g.Build, g.K * g.K, 2 * g.M * g.K},
 	}
 }
 

@@ -88,6 +88,24 @@ var gemms = []struct {
 	{8192, evidence{1.63e-6, 3.60e-4, 7.71e-4, 3.60e-4, 6.17e-2}},
 }
 
+// convEvidence is that of stacked 3×3 convolutions without bias: published E02
+// at one layer. The M5 host's GPU is less exact from 128 channels on (trap T5).
+// PyTorch's float32 figure is that of a product as long as the filter, 9C. What
+// several layers add is taken from the 16-deep stack.
+func convEvidence(channels, depth int) evidence {
+	e := known["conv-single"]
+	e.golden32 = gemmEvidence(9 * channels).golden32
+	e.npu16 = 5.55e-4
+	if channels >= 128 {
+		e.gpu16 = 7.38e-3
+	}
+	if depth > 1 {
+		deep := known["conv-resnet-ish"]
+		e.golden16, e.npu16 = deep.golden16, deep.npu16
+	}
+	return e
+}
+
 // known: golden figures from kernels.json and models.json. Published ones from
 // device_map_M1, _M2, _M5; archetypes from bandwidth and fused_gpu, serving
 // from serving, neck from below_ridge_fusion, decode from decode, all M5; the

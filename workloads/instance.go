@@ -22,16 +22,24 @@ type Instance struct {
 	Layers []graph.Output
 
 	known evidence
+	rows  []int // of the leading axis that the reference holds; nil: all
 	once  sync.Once
 	ref   [][]float64
 	err   error
 }
 
-// Reference is the float64 result, one row-major slice per output. The first
-// call computes it; callers do not write to it.
+// Reference is the float64 result, one row-major slice per output; of the rows
+// that [Instance.Checked] lists. The first call computes it; callers do not
+// write to it.
 func (w *Instance) Reference() ([][]float64, error) {
 	w.once.Do(func() {
-		w.ref, w.err = reference.Eval(w.Graph, w.Inputs)
+		g, inputs := w.Graph, w.Inputs
+		if w.rows != nil {
+			if g, inputs, w.err = w.sampled(); w.err != nil {
+				return
+			}
+		}
+		w.ref, w.err = reference.Eval(g, inputs)
 		if w.err != nil {
 			w.err = fmt.Errorf("workloads: reference of %s: %w", w.Graph.Name, w.err)
 		}
@@ -39,9 +47,13 @@ func (w *Instance) Reference() ([][]float64, error) {
 	return w.ref, w.err
 }
 
+// Checked lists the rows of the leading axis that the reference holds; nil
+// means all. Large points of a sweep are held to it on some rows only.
+func (w *Instance) Checked() []int { return w.rows }
+
 // RelErr is ‖got−ref‖₂/‖ref‖₂ (measurements 0.5), averaged over the outputs
-// where there are several (the transform's real and imaginary parts). A
-// missing, NaN or infinite value is an error.
+// where there are several (the transform's real and imaginary parts), over
+// the rows of [Instance.Checked]. A missing, NaN or infinite value is an error.
 func (w *Instance) RelErr(got [][]float32) (float64, error) {
 	ref, err := w.Reference()
 	if err != nil {
@@ -52,16 +64,19 @@ func (w *Instance) RelErr(got [][]float32) (float64, error) {
 	}
 	var sum float64
 	for i, g := range got {
-		if err := w.checkOutput(i, g, len(ref[i])); err != nil {
+		if err := w.checkOutput(i, g); err != nil {
 			return 0, err
+		}
+		if w.rows != nil {
+			g = pick(g, w.lead(), w.rows)
 		}
 		sum += reference.RelL2(g, ref[i])
 	}
 	return sum / float64(len(got)), nil
 }
 
-func (w *Instance) checkOutput(i int, got []float32, want int) error {
-	name := w.Graph.Outputs[i].Name
+func (w *Instance) checkOutput(i int, got []float32) error {
+	name, want := w.Graph.Outputs[i].Name, w.Graph.Outputs[i].Value.Shape.Elems()
 	if len(got) != want {
 		return fmt.Errorf("workloads: %s: output %s has %d values, want %d", w.Graph.Name, name, len(got), want)
 	}

@@ -10,17 +10,23 @@ import (
 type GEMM struct {
 	M, K, N int
 	Seed    uint64
+
+	skip int // draws of the gaps before this one
 }
 
 // FLOPs are 2MKN.
 func (k GEMM) FLOPs() float64 { return 2 * float64(k.M) * float64(k.K) * float64(k.N) }
 
 // Build draws x, then W.
-func (k GEMM) Build() (*Instance, error) {
+func (k GEMM) Build() (*Instance, error) { return k.build(k.M) }
+
+// build limits the reference to the first rows.
+func (k GEMM) build(rows int) (*Instance, error) {
 	s := newSketch("GEMM", k.Seed)
+	s.skip(k.skip)
 	x := s.fed("x", perRoot(k.K), k.M, k.K)
 	w := s.drawn("W", perRoot(k.K), 0, k.N, k.K)
-	return s.done("y", s.Linear(x, w, nil), gemmEvidence(k.K))
+	return onRows(firstRows(k.M, rows))(s.done("y", s.Linear(x, w, nil), gemmEvidence(k.K)))
 }
 
 // ConvStack is Depth times a 3×3 convolution with padding 1 to C channels,
