@@ -40,6 +40,8 @@ const (
 	FlagCombined    = "combined_mismatch" // combined is off CPU+GPU+ANE by > max(3 mW, 1 %)
 	FlagGPU         = "gpu_secondary"     // GPU energy from its secondary read
 	FlagPartTime    = "nvml_part_time"    // the board's sensor looks a quarter of the time
+	FlagSampled     = "sampled_power"     // the package is a sensor's moments, no energy: fast loads alias
+	FlagOpenEdges   = "open_edges"        // varying power and no sample at the edges: energy may be off by 1 %
 	FlagRailZero    = "rail_zero_in_work" // an expected rail is active below 5 mW, by sound samples
 
 	FlagCrossMarginal = "cross_check_marginal" // two sources differ by 5 to 15 %
@@ -68,6 +70,7 @@ const (
 	minRailWork = 5e-3 // W
 	minCoverage = 0.5  // of the window, for energy from interval sums
 	resolution  = 3    // times the uncertainty, for active power to count
+	maxEdges    = 0.01 // of the energy, that the window's uncovered edges may hide
 )
 
 // noteFlags maps the doubts about samples to flags.
@@ -105,8 +108,8 @@ var ceilings = map[string]Confidence{
 
 	FlagShortWindow: Medium, FlagStalled: Medium, FlagFallback: Medium, FlagBoardOnly: Medium,
 	FlagIdleStale: Medium, FlagIdleDrift: Medium, FlagIdleUnsteady: Medium, FlagWarnCV: Medium, FlagBursty: Medium,
-	FlagBatched: Medium, FlagUnit: Medium, FlagCombined: Medium, FlagGPU: Medium, FlagPartTime: Medium,
-	FlagCrossMarginal: Medium, FlagThermal: Medium, FlagLowPower: Medium, FlagOnBattery: Medium,
+	FlagBatched: Medium, FlagUnit: Medium, FlagCombined: Medium, FlagGPU: Medium, FlagPartTime: Medium, FlagSampled: Medium,
+	FlagOpenEdges: Medium, FlagCrossMarginal: Medium, FlagThermal: Medium, FlagLowPower: Medium, FlagOnBattery: Medium,
 
 	FlagWrap: High, FlagForeign: High, // repaired; information
 }

@@ -36,6 +36,8 @@ type lane struct {
 	joules            values // of the window, from counters
 	pkg               []float64
 	boardOnly         bool // the package is the boards alone
+	sensed            bool // the package is a sensor's
+	sums              bool // counted is the sum of the samples' energies
 }
 
 // intervalStep is the energy step of a source that counts per interval, in
@@ -53,6 +55,8 @@ func newLane(t *track, edges interval, e *evidence) lane {
 	if _, counts := t.r.src.(counter); counts {
 		l.counted, l.edge = edges.watts.only(edges.joules), edges.edge
 	}
+	sensors := t.edge.watts.has
+	l.sensed = sensors[Package] || sensors[Board]
 	for _, s := range in {
 		l.notes |= s.notes
 		l.covered += s.end.Sub(s.start)
@@ -102,6 +106,7 @@ func (l *lane) sum(rail Rail, in []sample, elapsed time.Duration) {
 	if span > 0 && span.Seconds() >= minCoverage*elapsed.Seconds() {
 		l.counted.set(rail, joules/span.Seconds())
 		l.edge.set(rail, 2*intervalStep/span.Seconds())
+		l.sums = true
 	}
 }
 

@@ -22,10 +22,12 @@ const maxZoneWatts = 10e3
 type zone struct {
 	dir    string // below the root of the file system
 	rail   Rail
-	max    uint64 // µJ at which the counter wraps; 0 if unknown
-	last   uint64 // µJ, raw
-	total  uint64 // µJ since open, unwrapped
-	at     time.Time
+	max    uint64    // µJ at which the counter wraps; 0 if unknown
+	last   uint64    // µJ, raw
+	total  uint64    // µJ since open, unwrapped
+	at     time.Time // when last was read: the middle of the read
+	asked  time.Time // when that read began
+	lag    time.Duration
 	resets int // steps at which the counter restarted and energy was lost
 	backs  int // steps back of a counter without known range: lost too
 	wraps  int // steps that were repaired
@@ -89,7 +91,7 @@ func (r *rapl) check() (*rapl, error) {
 		v, err := readMicrojoules(r.fsys, z.dir+"/energy_uj")
 		switch {
 		case err == nil:
-			z.last, z.at = v, now
+			z.last, z.at, z.asked = v, now, now
 			kept = append(kept, z)
 			if z.rail == Package {
 				packages++
@@ -158,11 +160,13 @@ func (r *rapl) boundary() string {
 	return "CPU packages by RAPL, on-die estimate, not wall power"
 }
 
-// advance takes the counter's raw value read at now. A step that loses energy
-// is counted and adds nothing.
-func (z *zone) advance(raw uint64, now time.Time) {
-	prev, at := z.last, z.at
-	z.last, z.at = raw, now
+// advance takes the counter's raw value, read between asked and now: a reader
+// that stands still in between cannot say when. A step that loses energy is
+// counted and adds nothing.
+func (z *zone) advance(raw uint64, asked, now time.Time) {
+	prev, before := z.last, z.asked
+	z.last, z.at, z.asked = raw, asked.Add(now.Sub(asked)/2), asked
+	z.lag = raplLag + now.Sub(asked)/2
 	wrapped := raw < prev
 	if wrapped && prev > z.max {
 		z.backs++
@@ -172,7 +176,7 @@ func (z *zone) advance(raw uint64, now time.Time) {
 	if wrapped {
 		step += z.max // modulo 2⁶⁴ this is (max − prev) + raw
 	}
-	if float64(step)*1e-6 > maxZoneWatts*max(now.Sub(at).Seconds(), 1e-3) {
+	if float64(step)*1e-6 > maxZoneWatts*max(now.Sub(before).Seconds(), 1e-3) {
 		z.resets++
 		return
 	}
@@ -206,13 +210,14 @@ func (r *rapl) close() error { return nil }
 func (r *rapl) read(s *snapshot) error {
 	var failed [numRails]error
 	for _, z := range r.zones {
+		asked := time.Now()
 		raw, err := readMicrojoules(r.fsys, z.dir+"/energy_uj")
 		if err == nil {
-			z.advance(raw, time.Now())
+			z.advance(raw, asked, time.Now())
 		} else if failed[z.rail] == nil {
 			failed[z.rail] = err
 		}
-		s.count(z.rail, s.joules.v[z.rail]+float64(z.total)*1e-6, z.at, raplLag, raplStep)
+		s.count(z.rail, s.joules.v[z.rail]+float64(z.total)*1e-6, z.at, z.lag, raplStep)
 		s.lost[z.rail] += z.resets + z.backs
 		s.wraps += z.wraps
 		s.backs += z.backs
@@ -225,7 +230,7 @@ func (r *rapl) read(s *snapshot) error {
 	if err := failed[Package]; err != nil {
 		return fmt.Errorf("package counter lost: %w", err)
 	}
-	s.count(CPU, s.joules.v[Package], s.at[Package], raplLag, raplStep)
+	s.count(CPU, s.joules.v[Package], s.at[Package], s.lag[Package], raplStep)
 	s.lost[CPU] = s.lost[Package]
 	return errors.Join(failed[:]...)
 }

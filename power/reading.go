@@ -101,6 +101,8 @@ func (r *Reading) flags(stale, drift bool) []string {
 	add(FlagStalled, head.stalled || r.e.lanes[0].stalled)
 	add(FlagFallback, head != &r.e.lanes[0] && r.firstHad(Package))
 	add(FlagBoardOnly, head.boardOnly)
+	add(FlagSampled, head.sensed && head.median.has[Package])
+	add(FlagOpenEdges, r.openEdges())
 	add(FlagIdleMissing, r.zeros == nil || !idle && len(head.pkg) > 0)
 	add(FlagIdleStale, stale)
 	add(FlagIdleDrift, drift)
@@ -141,6 +143,18 @@ func (r *Reading) bursty() bool {
 		avg = w
 	}
 	return ok && known && math.Abs(avg-mid) > maxBurst*avg
+}
+
+// openEdges reports whether the edges of the window, which no whole sample
+// covers, may hide more than 1 % of the energy: the power there may be as far
+// off the mean as that of the farthest sample.
+func (r *Reading) openEdges() bool {
+	avg, ok := mean(r.head.pkg)
+	if !ok || avg <= 0 || !r.head.sums {
+		return false
+	}
+	far := max(slices.Max(r.head.pkg)-avg, avg-slices.Min(r.head.pkg))
+	return (1-r.Coverage())*far/avg > maxEdges
 }
 
 // belowIdle reports whether samples under load lie clearly below the baseline,
