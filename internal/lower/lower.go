@@ -1,0 +1,203 @@
+// Package lower spells tensor graphs as MIL programs for the Neural Engine:
+// one rule per operation, with the documented way around each operation that
+// the compiler refuses or computes wrongly (spec/ane.md chapters 4 to 6).
+//
+// # Numbers
+//
+// Everything is fp16. Weights and scalars are rounded when they are written;
+// statistics are means of means, so that no narrow sum grows long.
+//
+// # Refusals
+//
+// A graph that the chip's documented limits exclude is a [LimitError], an
+// operation without a rule for it a [NoLoweringError]; both are found before a
+// compiler sees the program.
+package lower
+
+import (
+	"fmt"
+	"slices"
+
+	"devicemap/internal/chip"
+	"devicemap/internal/graph"
+	"devicemap/internal/mil"
+)
+
+// Lowered is a program with its weights and its ports in the order of the
+// graph's inputs and outputs.
+type Lowered struct {
+	Program         *mil.Program
+	Weights         *mil.BlobWriter
+	Inputs, Outputs []*mil.Value // Name is the port
+}
+
+// NoLoweringError is an operation that has no form on the chip.
+type NoLoweringError struct {
+	Node, Op string
+	Chip     string
+	Reason   string
+}
+
+func (e *NoLoweringError) Error() string {
+	return fmt.Sprintf("%s: %s has no form on %s: %s", e.Node, e.Op, e.Chip, e.Reason)
+}
+
+// LimitError is a quantity beyond what the chip takes.
+type LimitError struct {
+	Node       string // name in the graph
+	What       string // the limited quantity
+	Got, Limit int
+	Chip       string
+	Hint       string // what to do instead
+}
+
+func (e *LimitError) Error() string {
+	return fmt.Sprintf("%s: %s %d exceeds %d on %s; %s", e.Node, e.What, e.Got, e.Limit, e.Chip, e.Hint)
+}
+
+// lowering is a program in the making.
+type lowering struct {
+	*mil.Builder
+	chip   chip.Chip
+	node   *graph.Node           // being lowered
+	values []*mil.Value          // by graph value ID
+	origin map[*mil.Value]string // node that a value belongs to
+	order  []*mil.Value          // of origin
+}
+
+// rule lowers the current node; in holds its operands, nil for constants until
+// [lowering.operand] writes them.
+type rule func(l *lowering, n *graph.Node) ([]*mil.Value, error)
+
+// Lower spells g for the chip c.
+func Lower(g *graph.Graph, c chip.Chip) (*Lowered, error) {
+	l := &lowering{Builder: mil.NewBuilder(), chip: c, values: make([]*mil.Value, len(g.Values)), origin: map[*mil.Value]string{}}
+	out := &Lowered{}
+	for _, v := range g.Inputs {
+		dtype := mil.FP16
+		if v.DType == graph.Uint8 {
+			dtype = mil.UInt8
+		}
+		in := l.Input(v.Name, mil.Tensor(dtype, v.Shape...))
+		l.values[v.ID] = in
+		l.note(in, "input "+v.Name)
+		out.Inputs = append(out.Inputs, in)
+	}
+	for _, n := range g.Nodes {
+		if err := l.lower(n); err != nil {
+			return nil, err
+		}
+	}
+	l.node = nil
+	for _, o := range g.Outputs {
+		out.Outputs = append(out.Outputs, l.Output(o.Name, l.value(o.Value)))
+	}
+	if err := l.preflight(); err != nil {
+		return nil, err
+	}
+	var err error
+	if out.Program, out.Weights, err = l.Build(); err != nil {
+		return nil, fmt.Errorf("graph %s: %w", g.Name, err)
+	}
+	return out, nil
+}
+
+func (l *lowering) lower(n *graph.Node) error {
+	l.node = n
+	r, ok := rules[n.Op.Name()]
+	if !ok {
+		return l.none("no rule is known for it")
+	}
+	results, err := r(l, n)
+	if err != nil {
+		return err
+	}
+	if err := l.Err(); err != nil {
+		return fmt.Errorf("%s: %w", n.Name, err)
+	}
+	for i, v := range n.Out {
+		if got := results[i].Type.Shape; !slices.Equal(got, v.Shape) {
+			panic(fmt.Sprintf("lower: %s: program has %v, graph has %v", n.Name, got, v.Shape))
+		}
+		l.values[v.ID] = results[i]
+	}
+	return nil
+}
+
+// none refuses the current node.
+func (l *lowering) none(format string, args ...any) error {
+	return &NoLoweringError{l.node.Name, l.node.Op.Name(), l.chip.String(), fmt.Sprintf(format, args...)}
+}
+
+// limit refuses the current node for a quantity.
+func (l *lowering) limit(what string, got, limit int, hint string) error {
+	return &LimitError{l.node.Name, what, got, limit, l.chip.String(), hint}
+}
+
+func (l *lowering) note(v *mil.Value, node string) {
+	if _, ok := l.origin[v]; !ok {
+		l.origin[v] = node
+		l.order = append(l.order, v)
+	}
+}
+
+// op adds a statement for the current node.
+func (l *lowering) op(name string, args ...mil.Arg) *mil.Value {
+	v := l.Op(name, args...)
+	if l.node != nil {
+		l.note(v, l.node.Name)
+	}
+	return v
+}
+
+// value is the program's value for a graph's; a constant is written at its
+// first use.
+func (l *lowering) value(v *graph.Value) *mil.Value {
+	if l.values[v.ID] == nil {
+		l.values[v.ID] = l.Weight(v.Name, v.Const.Narrow, v.Shape...)
+		l.note(l.values[v.ID], "constant "+v.Name)
+	}
+	return l.values[v.ID]
+}
+
+// in is operand i of n.
+func (l *lowering) in(n *graph.Node, i int) *mil.Value { return l.value(n.In[i]) }
+
+// as is operand i in another shape: a constant is written in it, a computed
+// value reshaped.
+func (l *lowering) as(n *graph.Node, i int, shape ...int) *mil.Value {
+	if c := n.In[i].Const; c != nil {
+		return l.Weight(n.In[i].Name, c.Narrow, shape...)
+	}
+	return l.reshape(l.in(n, i), shape...)
+}
+
+// baked is operand i, which the operation takes as a constant only.
+func (l *lowering) baked(n *graph.Node, i int) (*mil.Value, error) {
+	if n.In[i].Const == nil {
+		return nil, l.none("operand %d must be a constant", i)
+	}
+	return l.in(n, i), nil
+}
+
+// preflight holds every tensor of the program to the chip's limits.
+func (l *lowering) preflight() error {
+	for _, v := range l.order {
+		s := v.Type.Shape
+		moved := v.Def != nil && v.Def.Op == "transpose"
+		for axis, d := range s {
+			limit := l.chip.MaxAxis
+			switch {
+			case moved:
+				limit = l.chip.MaxTransposeAxis
+			case len(s) == 4 && axis == 1:
+				limit = chip.MaxChannels
+			}
+			if d > limit {
+				return &LimitError{l.origin[v], fmt.Sprintf("axis %d of %v:", axis, graph.Shape(s)), d, limit, l.chip.String(),
+					"cut the axis into parts, or fold it into another one"}
+			}
+		}
+	}
+	return nil
+}
