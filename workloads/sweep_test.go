@@ -12,7 +12,6 @@ import (
 	"devicemap/device"
 	"devicemap/internal/graph"
 	"devicemap/internal/reference"
-	"devicemap/internal/registry"
 	"devicemap/workloads"
 )
 
@@ -283,26 +282,4 @@ func TestSweepBoundsAdmitPublishedArms(t *testing.T) {
 			}
 		}
 	}
-}
-
-// TestCoverage: every operation that the registry offers has one class, and
-// the published ones are counted as published.
-func TestCoverage(t *testing.T) {
-	classes := workloads.Coverage()
-	for _, e := range registry.Entries() {
-		if e.Status != registry.Fused && e.Status != registry.Bridge {
-			continue
-		}
-		class, ok := classes[e.Name]
-		bridge := class == workloads.BridgeRaceable || class == workloads.BridgeNotRaceable
-		if !ok || bridge != (e.Status == registry.Bridge) {
-			t.Errorf("%s (%s) has the class %q", e.Name, e.Status, class)
-		}
-		delete(classes, e.Name)
-	}
-	require.Empty(t, classes, "classes of operations that the registry does not have")
-	require.Equal(t, map[workloads.RooflineClass]int{ // measurements E03
-		workloads.ComputeBound: 4, workloads.BandwidthBound: 44, workloads.DispatchBound: 2,
-		workloads.BridgeRaceable: 3, workloads.BridgeNotRaceable: 16,
-	}, workloads.PublishedCoverage())
 }
