@@ -31,6 +31,8 @@ func TestMain(m *testing.M) {
 		os.Exit(fakePowermetrics(mode, os.Args[1:]))
 	case "sudo":
 		os.Exit(fakeSudo(mode, os.Args[1:]))
+	case "suite":
+		os.Exit(fakeSuite())
 	}
 	os.Exit(m.Run())
 }

@@ -62,7 +62,7 @@ func kind(name []byte) string {
 	return ""
 }
 
-// next returns the text up to the next tag, and the tag. Declarations and
+// next returns the text up to the next tag, with its white space, and the tag. Declarations and
 // comments are passed over.
 func (s *plistScan) next() (text []byte, t tag, err error) {
 	from := s.i
@@ -73,25 +73,19 @@ func (s *plistScan) next() (text []byte, t tag, err error) {
 		}
 		at := s.i + n
 		rest := s.b[at:]
-		stop := []byte(">")
-		skip := true
-		switch {
-		case bytes.HasPrefix(rest, []byte("<!--")):
-			stop = []byte("-->")
-		case bytes.HasPrefix(rest, []byte("<?")):
-			stop = []byte("?>")
-		case bytes.HasPrefix(rest, []byte("<!")):
-		default:
-			skip = false
+		if len(rest) > 1 && (rest[1] == '!' || rest[1] == '?') {
+			end := declaration(rest)
+			if end < 0 {
+				return nil, tag{}, errCut
+			}
+			s.i = at + end
+			continue
 		}
-		n = bytes.Index(rest, stop)
+		n = bytes.IndexByte(rest, '>')
 		if n < 0 {
 			return nil, tag{}, errCut
 		}
-		s.i = at + n + len(stop)
-		if skip {
-			continue
-		}
+		s.i = at + n + 1
 		body := rest[1:n]
 		if t.end = len(body) > 0 && body[0] == '/'; t.end {
 			body = body[1:]
@@ -99,14 +93,33 @@ func (s *plistScan) next() (text []byte, t tag, err error) {
 		if t.empty = len(body) > 0 && body[len(body)-1] == '/'; t.empty {
 			body = body[:len(body)-1]
 		}
-		if sp := bytes.IndexAny(body, " \t\r\n"); sp >= 0 {
-			body = body[:sp]
+		if t.name = kind(body); t.name == "" { // it may have attributes
+			if sp := bytes.IndexAny(body, " \t\r\n"); sp >= 0 {
+				t.name = kind(body[:sp])
+			}
 		}
-		if t.name = kind(body); t.name == "" || t.end && t.empty {
+		if t.name == "" || t.end && t.empty {
 			return nil, tag{}, fmt.Errorf("<%.20s> is no element of a property list", rest[1:n])
 		}
-		return bytes.TrimSpace(s.b[from:at]), t, nil
+		return s.b[from:at], t, nil
 	}
+}
+
+// declaration is the length of a comment, an instruction or a document type at
+// the start of b, or −1 if it does not end.
+func declaration(b []byte) int {
+	stop := ">"
+	switch {
+	case bytes.HasPrefix(b, []byte("<!--")):
+		stop = "-->"
+	case b[1] == '?':
+		stop = "?>"
+	}
+	n := bytes.Index(b, []byte(stop))
+	if n < 0 {
+		return -1
+	}
+	return n + len(stop)
 }
 
 // document walks the whole list, whose root must be a dictionary.
@@ -149,7 +162,7 @@ func (s *plistScan) dict(name string, level int) error {
 		if t.name != "key" || !t.end {
 			return fmt.Errorf("key %.40q is not closed", key)
 		}
-		if err := s.value(name, key, level); err != nil {
+		if err := s.value(name, bytes.TrimSpace(key), level); err != nil {
 			return err
 		}
 	}
@@ -176,7 +189,7 @@ func (s *plistScan) value(dict string, key []byte, level int) error {
 	}
 	text, err := s.close(t)
 	if err == nil && level <= 1 && (t.name == "integer" || t.name == "real" || t.name == "string") {
-		s.scalar(dict, string(key), t.name, text)
+		s.scalar(dict, string(key), t.name, bytes.TrimSpace(text))
 	}
 	return err
 }
