@@ -36,6 +36,7 @@ import (
 	"time"
 
 	"devicemap/device"
+	"devicemap/internal/chip"
 	"devicemap/internal/e5rt"
 	"devicemap/internal/graph"
 )
@@ -100,7 +101,11 @@ func open(lib *e5rt.Lib, c Config) (*engine, error) {
 	if c.CacheDir == "" || c.MaxCacheBytes < 0 || c.Wait < 0 {
 		return nil, fmt.Errorf("ane: cache directory %q, bound %d bytes, wait %v: want a directory and positive values", c.CacheDir, c.MaxCacheBytes, c.Wait)
 	}
-	e := &engine{lib: lib, config: c, programs: map[*program]bool{}}
+	target, err := chip.Of(c.Arch)
+	if err != nil {
+		return nil, fmt.Errorf("ane: %w", err)
+	}
+	e := &engine{lib: lib, chip: target, config: c, programs: map[*program]bool{}}
 	e.cache = &cache{dir: c.CacheDir, max: c.MaxCacheBytes, wait: c.Wait, create: createFile}
 	return e, nil
 }
@@ -108,6 +113,7 @@ func open(lib *e5rt.Lib, c Config) (*engine, error) {
 // engine is an open library with its programs.
 type engine struct {
 	lib    *e5rt.Lib
+	chip   chip.Chip
 	config Config
 	cache  *cache
 
@@ -117,7 +123,7 @@ type engine struct {
 }
 
 func (e *engine) Info() device.Info {
-	detail := fmt.Sprintf("%s, %s", e.config.Host, e.config.Arch)
+	detail := fmt.Sprintf("%s, %v", e.config.Host, e.chip)
 	if e.config.Isolate == nil {
 		detail += ", compiles in this process"
 	}
@@ -132,7 +138,7 @@ func (e *engine) Compile(g *graph.Graph, o device.Options) (device.Program, erro
 	}
 	s, err := e.spell(g)
 	if err != nil {
-		return nil, e.refused(g.Name, err)
+		return nil, err
 	}
 	p, err := e.load(s, o.Staging.Resolve(device.ANE) == device.Staged)
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -72,7 +73,15 @@ type cache struct {
 	max    int64                                     // bound in bytes
 	wait   time.Duration                             // for locks of other processes
 	create func(path string) (io.WriteCloser, error) // makes files; a field so that tests can fill the disk
+
+	mu     sync.Mutex // guards what follows
+	held   int64      // bytes at the last listing, and what this process added since
+	listed time.Time
 }
+
+// relist is the age at which the listing of a cache no longer counts: other
+// processes add to it too. A listing visits every file.
+const relist = time.Minute
 
 func createFile(path string) (io.WriteCloser, error) {
 	return os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
@@ -267,8 +276,16 @@ type stored struct {
 }
 
 // evict removes the entries unused for longest until need more bytes fit, and
-// what crashes left. Entries in use stay. The caller holds the directory's lock.
+// what crashes left. Entries in use stay. It lists the directory only if the
+// bound is near or the last listing is old. The caller holds the directory's
+// lock.
 func (c *cache) evict(need int64) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if time.Since(c.listed) < relist && c.held+need <= c.max {
+		c.held += need
+		return nil
+	}
 	list, total, err := c.list()
 	if err != nil {
 		return c.fail("list entries", err)
@@ -287,9 +304,11 @@ func (c *cache) evict(need int64) error {
 			total -= s.size
 		}
 	}
+	c.held, c.listed = total, time.Now()
 	if total+need > c.max {
 		return c.fail(fmt.Sprintf("make room for %d bytes beside %d in use, bound %d", need, total, c.max), errBound)
 	}
+	c.held += need
 	return nil
 }
 
@@ -405,8 +424,16 @@ func (e *entry) release() error {
 	return l.release()
 }
 
-// trim brings the cache back to its bound after bundles were written.
-func (c *cache) trim() error {
+// trim brings the cache back to its bound after a bundle of the given size was
+// written.
+func (c *cache) trim(bundle int64) error {
+	c.mu.Lock()
+	c.held += bundle
+	crowded := c.held > c.max
+	c.mu.Unlock()
+	if !crowded {
+		return nil
+	}
 	err := c.locked(func() error { return c.evict(0) })
 	if errors.Is(err, errBound) {
 		return nil // all of it is in use; the next entry is refused

@@ -89,7 +89,7 @@ func TestInfo(t *testing.T) {
 	require.Equal(t, "ANE-software", i.Name)
 	require.Equal(t, []device.DType{device.FP16}, i.DTypes)
 	require.Contains(t, i.Library, "software")
-	require.Contains(t, i.Detail, "h15, compiles in this process")
+	require.Contains(t, i.Detail, "A15 (h15), compiles in this process")
 }
 
 func TestCloseOfEngineClosesPrograms(t *testing.T) {

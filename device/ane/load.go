@@ -44,7 +44,7 @@ func (e *engine) load(s source, staged bool) (_ *program, err error) {
 	if p.run, err = e.openLocked(p.entry, s); err != nil {
 		return nil, err
 	}
-	if err := e.cache.trim(); err != nil {
+	if err := e.cache.trim(bytesUnder(p.entry.path(bundleDir))); err != nil {
 		return nil, err
 	}
 	if err := checkPlacement(os.DirFS(p.entry.path(bundleDir))); err != nil {

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"devicemap/internal/e5rt"
 	"devicemap/internal/mil"
 )
 
@@ -109,37 +108,4 @@ func selfTestInChild() error {
 		return fmt.Errorf("self-test in a child process: %w: %s", err, lines[len(lines)-1])
 	}
 	return nil
-}
-
-// spelled is a hand-made program as a source.
-func spelled(name string, b *mil.Builder) (source, error) {
-	prog, w, err := b.Build()
-	if err != nil {
-		return source{}, err
-	}
-	return newSource(name, prog, w)
-}
-
-// newSource spells a program.
-func newSource(name string, p *mil.Program, w weights) (source, error) {
-	var text bytes.Buffer
-	if err := mil.Write(&text, p); err != nil {
-		return source{}, err
-	}
-	s := source{name: name, text: text.Bytes(), weights: w}
-	for _, v := range p.Func.Params {
-		s.inputs = append(s.inputs, portSpec(v))
-	}
-	for _, v := range p.Func.Outputs {
-		s.outputs = append(s.outputs, portSpec(v))
-	}
-	return s, nil
-}
-
-func portSpec(v *mil.Value) e5rt.PortSpec {
-	d := e5rt.FP16
-	if v.Type.DType == mil.UInt8 {
-		d = e5rt.UInt8
-	}
-	return e5rt.PortSpec{Name: v.Name, Shape: v.Type.Shape, DType: d}
 }
