@@ -22,6 +22,7 @@ import (
 	"devicemap/device/ane"
 	"devicemap/device/cpu"
 	"devicemap/device/gpu"
+	"devicemap/internal/softane"
 	"devicemap/power"
 	"devicemap/results"
 	"devicemap/workloads"
@@ -34,13 +35,14 @@ var suite *session
 // TestMain opens the engines and the power meter and samples the idle power,
 // but only when benchmarks are to run: plain tests need none of it.
 func TestMain(m *testing.M) {
+	ane.MaybeChild() // in a copy of this process that compiles a new program
 	var o options
 	o.register(flag.CommandLine)
 	flag.Parse()
 	if flag.Lookup("test.bench").Value.String() == "" || flag.Lookup("test.list").Value.String() != "" {
 		os.Exit(m.Run())
 	}
-	known := openers()
+	known := openers(o)
 	if os.Getenv(faultyEnv) != "" {
 		known = append(known, faultyOpeners()...)
 	}
@@ -54,11 +56,41 @@ func TestMain(m *testing.M) {
 }
 
 // openers lists every engine that this build knows.
-func openers() []device.Opener {
+func openers(o options) []device.Opener {
 	list := []device.Opener{{Kind: device.CPU, Name: "CPU", Open: func() (device.Engine, error) { return cpu.Open(cpu.Config{}) }}}
 	list = append(list, gpu.Openers()...)
-	return append(list, ane.Opener())
+	list = append(list, ane.Opener())
+	if o.software != "" {
+		list = append(list, device.Opener{Kind: device.ANE, Name: "ANE-software",
+			Open: func() (device.Engine, error) { return openSoftware(o.software) }})
+	}
+	return list
 }
+
+// softwareANE is the Neural Engine path over the software engine.
+type softwareANE struct {
+	device.Engine
+	soft *softane.Engine
+}
+
+func openSoftware(family string) (device.Engine, error) {
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return nil, fmt.Errorf("software Neural Engine: programs have no place: %w", err)
+	}
+	soft, err := softane.New(softane.Arch(family))
+	if err != nil {
+		return nil, err
+	}
+	e, err := ane.Open(ane.Config{Lookup: soft.Lookup, Name: "ANE-software", Library: "softane", Host: soft.String(), Arch: family,
+		CacheDir: filepath.Join(dir, "devicemap", "ane-software")})
+	if err != nil {
+		return nil, errors.Join(err, soft.Close())
+	}
+	return &softwareANE{e, soft}, nil
+}
+
+func (s *softwareANE) Close() error { return errors.Join(s.Engine.Close(), s.soft.Close()) }
 
 // session is one benchmark run: the engines of the host, its power meter, and
 // where results go.
@@ -78,6 +110,8 @@ type session struct {
 	mu    sync.Mutex
 	rows  []results.Row
 	facts []results.Fact
+
+	paces paces
 }
 
 // open prepares a run. Everything that can be wrong with the flags or the
@@ -133,12 +167,18 @@ func (s *session) resultsPath() string {
 		return s.options.results
 	}
 	name := results.FileName(chip())
-	window, err := time.ParseDuration(flag.Lookup("test.benchtime").Value.String())
-	if s.options.quick || err != nil || window < time.Second {
+	if s.short() {
 		ext := filepath.Ext(name)
 		name = name[:len(name)-len(ext)] + ".quick" + ext
 	}
 	return filepath.Join("results", name)
+}
+
+// short reports a run that is no record: -quick, or a -benchtime of less than a
+// second or of a number of iterations. Its sweeps have the quick sizes.
+func (s *session) short() bool {
+	window, err := time.ParseDuration(flag.Lookup("test.benchtime").Value.String())
+	return s.options.quick || err != nil || window < time.Second
 }
 
 // chip names the host's processor.
@@ -155,7 +195,7 @@ func (s *session) run(benchmarks func() int) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	s.sampleIdle(ctx)
-	s.progress = newProgress(len(matching(deviceMapArms(s), flag.Lookup("test.bench").Value.String()))*counts(), s.stderr)
+	s.progress = newProgress(len(matching(s.planned(), flag.Lookup("test.bench").Value.String()))*counts(), s.stderr)
 	restore, err := s.redirect()
 	if err != nil {
 		fmt.Fprintln(s.stderr, "devicemap: output not normalised:", err)

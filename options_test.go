@@ -19,15 +19,17 @@ type options struct {
 	quick     bool
 	staging   staging
 	results   string
+	software  string // chip family of the software Neural Engine, or ""
 }
 
 // register declares the flags; they are parsed by TestMain.
 func (o *options) register(f *flag.FlagSet) {
 	f.Var(&o.engines, "engines", "comma-separated engine `names` to race (CPU, GPU, ANE); default all")
-	f.Var(&o.workloads, "workloads", "comma-separated workload `names`; default all")
+	f.Var(&o.workloads, "workloads", "comma-separated workload `names` of the device map; default all")
 	f.Var(&o.require, "require", "comma-separated engine `names` whose absence fails the run")
-	f.BoolVar(&o.quick, "quick", false, "windows of 2 s and a quarter of the timed calls, recorded apart")
+	f.BoolVar(&o.quick, "quick", false, "windows of 2 s, a quarter of the timed calls and the quick sizes of the sweeps, recorded apart")
 	f.Var(&o.staging, "staging", "`rule` for operands: published, resident or staged")
+	f.StringVar(&o.software, "ane-software", "", "run the software Neural Engine of a chip `family` (h13 to h17) too, as ANE-software: it checks programs, its times mean nothing")
 	f.StringVar(&o.results, "results", "", "results `file`, appended to; none: no file (default results/<chip>.txt)")
 }
 
