@@ -16,8 +16,15 @@ import (
 var paperHosts = []struct{ file, host string }{
 	{"device_map_M1.json", "M1 generation, Max class"},
 	{"device_map_M2.json", "M2 generation, Pro class"},
-	{"device_map_M5.json", "M5 Pro, 20 GPU cores, 6+12 CPU cores, 48 GB"},
+	{"device_map_M5.json", m5Host},
+	{"saturation.json", m5Host},
+	{"bandwidth.json", m5Host},
+	{"serving.json", m5Host},
+	{"roofline_analysis.json", m5Host},
+	{"gemv.json", m5Host},
 }
+
+const m5Host = "M5 Pro, 20 GPU cores, 6+12 CPU cores, 48 GB"
 
 // PaperSource is the source fact of converted files.
 const PaperSource = Published + " (arXiv:2606.22283)"
@@ -48,6 +55,11 @@ var energyFields = []field{
 	{func(e *paperEnergy) *json.Number { return &e.PkgP90 }, P90MW, 3},
 	{func(e *paperEnergy) *json.Number { return &e.CV }, CVPercent, 0},
 	{func(e *paperEnergy) *json.Number { return &e.MJPerInfer }, MJPerOp, 0},
+	{func(e *paperEnergy) *json.Number { return &e.GFLOPS }, GFLOPS, 0},
+	{func(e *paperEnergy) *json.Number { return &e.GBps }, GBps, 0},
+	{func(e *paperEnergy) *json.Number { return &e.GBpsPerW }, GBpsPerW, 0},
+	{func(e *paperEnergy) *json.Number { return &e.Items }, Items, 0},
+	{func(e *paperEnergy) *json.Number { return &e.MJPerItem }, MJPerItem, 0},
 }
 
 // throughputs are the published throughput texts, which come from the minimum
@@ -63,14 +75,17 @@ var throughputs = []struct {
 }
 
 // scalars pairs the scalar fields of a published file with facts.
-func (p *paperMap) scalars() []struct {
+func (p *paperProtocol) scalars() []struct {
 	key    string
 	number *json.Number
 } {
 	return []struct {
 		key    string
 		number *json.Number
-	}{{"window-s", &p.WindowS}, {"pm-interval-ms", &p.PMIntervalMS}, {"idle-pkg-mW", &p.IdlePkgMW}}
+	}{
+		{"window-s", &p.WindowS}, {"power-window-s", &p.PowerWindowS}, {"pm-interval-ms", &p.PMIntervalMS},
+		{"reps", &p.Reps}, {"idle-pkg-mW", &p.IdlePkgMW},
+	}
 }
 
 // Prefixes of the facts that hold the two maps of a published file.
@@ -80,15 +95,11 @@ const (
 	idleUnit    = "-mW"
 )
 
-// FromPaper converts a published result file of the device map. name is used
-// in errors, and its last element says which host it is. The result holds
-// everything that the file holds: FromPaper converts it back, compares, and
-// refuses a file that it would change.
+// FromPaper converts a published result file: the device map (E01) or one of
+// the sweeps E02 to E06. name is used in errors, and its last element says
+// which host it is. The result holds everything that was measured: FromPaper
+// converts it back, compares, and refuses a file that it would change.
 func FromPaper(data []byte, name string) (*File, error) {
-	p, err := parsePaper(data, name)
-	if err != nil {
-		return nil, err
-	}
 	f := &File{Name: name}
 	base := name[strings.LastIndexAny(name, `/\`)+1:]
 	for _, h := range paperHosts {
@@ -97,7 +108,17 @@ func FromPaper(data []byte, name string) (*File, error) {
 		}
 	}
 	f.Facts = append(f.Facts, Fact{KeySource, PaperSource})
-	f.Facts = append(f.Facts, p.facts()...)
+	if s := sweepOf(data); s != nil {
+		if err := s.convert(f, data); err != nil {
+			return nil, err
+		}
+		return f, nil
+	}
+	p, err := parsePaper(data, name)
+	if err != nil {
+		return nil, err
+	}
+	f.Facts = append(f.Facts, p.facts("")...)
 	for _, label := range slices.Sorted(maps.Keys(p.Results)) {
 		if labelRank(label) == len(Workloads) {
 			return nil, fmt.Errorf("results: %s: unknown workload %q; this converter knows those of the device map (E01)", name, label)
@@ -155,19 +176,20 @@ func excerpt(text []byte, at int) string {
 	return strings.ToValidUTF8(string(text[max(0, at-40):min(len(text), at+20)]), "?")
 }
 
-// facts lists the backends, the protocol and the idle figures.
-func (p *paperMap) facts() []Fact {
+// facts lists the backends, the protocol and the idle figures. The prefix is
+// the measurement's, empty for the device map.
+func (p *paperProtocol) facts(prefix string) []Fact {
 	var facts []Fact
 	for _, k := range slices.Sorted(maps.Keys(p.Backends)) {
-		facts = append(facts, Fact{backendFact + k, strconv.FormatBool(p.Backends[k])})
+		facts = append(facts, Fact{prefix + backendFact + k, strconv.FormatBool(p.Backends[k])})
 	}
 	for _, s := range p.scalars() {
 		if *s.number != "" {
-			facts = append(facts, Fact{s.key, s.number.String()})
+			facts = append(facts, Fact{prefix + s.key, s.number.String()})
 		}
 	}
 	for _, k := range slices.Sorted(maps.Keys(p.IdleMW)) {
-		facts = append(facts, Fact{idleFact + k + idleUnit, p.IdleMW[k].String()})
+		facts = append(facts, Fact{prefix + idleFact + k + idleUnit, p.IdleMW[k].String()})
 	}
 	return facts
 }

@@ -1,6 +1,7 @@
 package results
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -8,10 +9,19 @@ import (
 	"strings"
 )
 
-// ToPaper converts a file of published figures back into the JSON that it was
-// converted from: the same values, digit by digit.
-func ToPaper(f *File) ([]byte, error) {
-	p, err := f.paper()
+// ToPaper converts one measurement of a file of published figures back into
+// the JSON that it was converted from: measured values digit by digit, derived
+// ones computed again. bench is the name of its benchmark, such as [MapBench].
+func ToPaper(f *File, bench string) ([]byte, error) {
+	var p any
+	var err error
+	if s := sweepNamed(bench); s != nil {
+		p, err = s.back(f)
+	} else if bench == MapBench {
+		p, err = f.paper()
+	} else {
+		err = fmt.Errorf("results: %s: no published form of %q", f.Name, bench)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -20,11 +30,9 @@ func ToPaper(f *File) ([]byte, error) {
 
 // paper rebuilds the published record.
 func (f *File) paper() (*paperMap, error) {
-	p := &paperMap{Backends: map[string]bool{}, IdleMW: map[string]json.Number{}, Results: paperEntries{}}
-	for _, fact := range f.Facts {
-		if err := p.takeFact(fact); err != nil {
-			return nil, fmt.Errorf("results: %s: %w", f.Name, err)
-		}
+	p := &paperMap{Results: paperEntries{}}
+	if err := p.take(f, ""); err != nil {
+		return nil, err
 	}
 	for _, w := range Workloads {
 		entry, ok, err := f.paperEntry(w)
@@ -38,11 +46,23 @@ func (f *File) paper() (*paperMap, error) {
 	return p, nil
 }
 
-// takeFact reads back one of the facts that facts writes; others are ours.
-func (p *paperMap) takeFact(fact Fact) error {
-	if fact.Value == "" {
-		return nil // absent, never 0
+// take reads back the facts that facts wrote with the same prefix.
+func (p *paperProtocol) take(f *File, prefix string) error {
+	p.Backends, p.IdleMW = map[string]bool{}, map[string]json.Number{}
+	for _, fact := range f.Facts {
+		key, ok := strings.CutPrefix(fact.Key, prefix)
+		if !ok || fact.Value == "" { // absent, never 0
+			continue
+		}
+		if err := p.takeFact(Fact{key, fact.Value}); err != nil {
+			return fmt.Errorf("results: %s: %w", f.Name, err)
+		}
 	}
+	return nil
+}
+
+// takeFact reads back one fact; others are ours.
+func (p *paperProtocol) takeFact(fact Fact) error {
 	for _, s := range p.scalars() {
 		if fact.Key == s.key {
 			*s.number = json.Number(fact.Value)
@@ -74,7 +94,7 @@ func (f *File) paperEntry(w Workload) (entry paperEntry, ok bool, err error) {
 	}
 	for i := range f.Rows {
 		r := &f.Rows[i]
-		if r.Workload != w.Name {
+		if r.Workload != w.Name || cmp.Or(r.Bench, MapBench) != MapBench {
 			continue
 		}
 		ok = true

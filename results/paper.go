@@ -11,15 +11,22 @@ import (
 	"strings"
 )
 
-// paperMap is a published result file of the device map (measurement E01).
-// Numbers stay as they are written; an empty one is absent.
-type paperMap struct {
+// paperProtocol heads every published file. Numbers stay as they are written;
+// an empty one is absent.
+type paperProtocol struct {
 	Backends     map[string]bool        `json:"backends"`
 	WindowS      json.Number            `json:"window_s,omitempty"`
+	PowerWindowS json.Number            `json:"power_window_s,omitempty"`
 	PMIntervalMS json.Number            `json:"pm_interval_ms,omitempty"`
+	Reps         json.Number            `json:"reps,omitempty"`
 	IdleMW       map[string]json.Number `json:"idle_mW"`
 	IdlePkgMW    json.Number            `json:"idle_pkg_mW,omitempty"`
-	Results      paperEntries           `json:"results"`
+}
+
+// paperMap is a published result file of the device map (measurement E01).
+type paperMap struct {
+	paperProtocol
+	Results paperEntries `json:"results"`
 }
 
 // paperEntries is keyed by workload label.
@@ -59,6 +66,13 @@ type paperEnergy struct {
 	PerfPerW   json.Number `json:"perf_per_W,omitempty"`
 	PerfUnit   string      `json:"perf_unit,omitempty"`
 	MJPerInfer json.Number `json:"mJ_per_inf,omitempty"`
+
+	// of the sweeps E02 to E04
+	GFLOPS    json.Number `json:"gflops_sustained,omitempty"`
+	GBps      json.Number `json:"gbps_loop,omitempty"`
+	GBpsPerW  json.Number `json:"gbps_per_W,omitempty"`
+	Items     json.Number `json:"throughput_items_s,omitempty"`
+	MJPerItem json.Number `json:"mJ_per_item,omitempty"`
 }
 
 // MarshalJSON writes the workloads in their published order.
@@ -96,25 +110,33 @@ func labelRank(label string) int {
 	return i
 }
 
-// parsePaper reads a published result file. It refuses fields that it would
-// lose. Errors name the file and the place.
+// parsePaper reads a published result file of the device map.
 func parsePaper(data []byte, name string) (*paperMap, error) {
 	if len(bytes.TrimSpace(data)) == 0 {
 		return nil, fmt.Errorf("results: %s is empty; want a published result file of the device map", name)
 	}
-	dec := json.NewDecoder(bytes.NewReader(data))
-	dec.DisallowUnknownFields()
 	p := new(paperMap)
-	if err := dec.Decode(p); err != nil {
-		return nil, paperError(data, name, dec.InputOffset(), err)
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return nil, paperError(data, name, dec.InputOffset(), errors.New("more text after the end of the object"))
+	if err := decodePaper(data, name, p); err != nil {
+		return nil, err
 	}
 	if len(p.Results) == 0 {
 		return nil, fmt.Errorf("results: %s has no results; want a published result file of the device map", name)
 	}
 	return p, nil
+}
+
+// decodePaper reads a published file into v. It refuses fields that it would
+// lose. Errors name the file and the place.
+func decodePaper(data []byte, name string, v any) error {
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(v); err != nil {
+		return paperError(data, name, dec.InputOffset(), err)
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return paperError(data, name, dec.InputOffset(), errors.New("more text after the end of the object"))
+	}
+	return nil
 }
 
 // paperError places a decoder's error in the file: name:line:column.

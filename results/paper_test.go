@@ -35,7 +35,7 @@ func TestPaperRoundTrip(t *testing.T) {
 			read, err := Read(&text, "converted")
 			require.NoError(t, err)
 			require.Empty(t, read.Warnings)
-			back, err := ToPaper(read)
+			back, err := ToPaper(read, MapBench)
 			require.NoError(t, err)
 			require.Equal(t, generic(t, data), generic(t, back))
 		})
@@ -53,7 +53,7 @@ func TestPublishedFiles(t *testing.T) {
 			require.NoError(t, err)
 			require.Empty(t, f.Warnings)
 			require.True(t, f.IsPublished())
-			back, err := ToPaper(f)
+			back, err := ToPaper(f, MapBench)
 			require.NoError(t, err)
 			require.Equal(t, generic(t, data), generic(t, back))
 		})
@@ -157,7 +157,7 @@ func TestPaperFlags(t *testing.T) {
 	f, err := FromPaper(flagged, "x.json")
 	require.NoError(t, err)
 	require.Equal(t, []string{"low confidence", "short window"}, f.Rows[0].Flags)
-	back, err := ToPaper(f)
+	back, err := ToPaper(f, MapBench)
 	require.NoError(t, err)
 	require.Equal(t, generic(t, flagged), generic(t, back))
 }
@@ -205,7 +205,7 @@ func TestFromPaperRefuses(t *testing.T) {
 func TestToPaperRefuses(t *testing.T) {
 	f, err := Read(strings.NewReader("BenchmarkDeviceMap/workload=GEMM-floor/device=GPU-cuda/dtype=fp16 1 2 ns/op\n"), "f")
 	require.NoError(t, err)
-	_, err = ToPaper(f)
+	_, err = ToPaper(f, MapBench)
 	if want := `results: f: GEMM-floor: line 1: device "GPU-cuda" is not a published one`; err == nil || err.Error() != want {
 		t.Errorf("error %v, want %s", err, want)
 	}
@@ -227,7 +227,7 @@ func FuzzFromPaper(f *testing.F) {
 		if err != nil {
 			return
 		}
-		back, err := ToPaper(file)
+		back, err := ToPaper(file, MapBench)
 		if err != nil {
 			t.Fatal(err)
 		}

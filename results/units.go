@@ -12,10 +12,19 @@ const (
 	Items      = "items/s"      // sustained; elements or inferences
 	PeakGFLOPS = "peak-GFLOP/s" // from the minimum latency
 	PeakItems  = "peak-items/s" // from the minimum latency
+	GBps       = "GB/s"         // sustained, over the bytes that a run must move
+	PeakGBps   = "peak-GB/s"    // from the minimum latency
 
 	GFLOPSPerW = "GFLOP/s/W" // sustained, per active package watt
 	ItemsPerW  = "items/s/W"
-	MJPerOp    = "mJ/op" // active package energy of one run
+	GBpsPerW   = "GB/s/W"
+	MJPerOp    = "mJ/op"   // active package energy of one run
+	MJPerItem  = "mJ/item" // the same, of one item of a batch
+
+	// PeakGBpsPerW divides the rate of the minimum latency by the power of the
+	// sustained window. The weight-stream measurement (E06) was published so;
+	// it is higher than GB/s/W wherever the minimum beats the window.
+	PeakGBpsPerW = "peak-GB/s/W"
 
 	MW      = "mW"      // active package power, median of the window's samples
 	MeanMW  = "mean-mW" // the same, mean
@@ -35,6 +44,9 @@ const (
 
 	LatencyCalls = "lat-calls"  // timed calls behind min-ns/op
 	RelErrPPM    = "relerr-ppm" // ‖got−ref‖₂/‖ref‖₂ in parts per million
+
+	LastRight  = "last-right"  // largest magnitude that an engine got right (E16)
+	FirstWrong = "first-wrong" // smallest one that it got wrong
 )
 
 // Unit describes a unit for benchstat and for people.
@@ -52,9 +64,14 @@ var Units = []Unit{
 	{Items, "higher", false},
 	{PeakGFLOPS, "higher", false},
 	{PeakItems, "higher", false},
+	{GBps, "higher", false},
+	{PeakGBps, "higher", false},
 	{GFLOPSPerW, "higher", false},
 	{ItemsPerW, "higher", false},
+	{GBpsPerW, "higher", false},
+	{PeakGBpsPerW, "higher", false},
 	{MJPerOp, "lower", false},
+	{MJPerItem, "lower", false},
 	{MW, "lower", false},
 	{MeanMW, "lower", false},
 	{MinMW, "lower", false},
@@ -70,6 +87,8 @@ var Units = []Unit{
 	{PMSamples, "", false},
 	{LatencyCalls, "", false},
 	{RelErrPPM, "lower", true},
+	{LastRight, "higher", true},
+	{FirstWrong, "higher", true},
 }
 
 // unitRank is the place of a unit in a benchmark line; unknown ones come last.

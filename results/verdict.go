@@ -17,28 +17,15 @@ const TieBand = 0.05
 // samples of -count.
 type Arm struct {
 	Workload, Weights, Device, DType string
-	Rows                             []*Row
+
+	Extra []KeyValue // further keys of a sweep: N=2048; none in the device map
+	Rows  []*Row
 }
 
 // Arms returns the device map's arms in the order of first appearance. Rows
 // with further keys, or without workload or device, belong to other benchmarks.
 func (f *File) Arms() []*Arm {
-	var arms []*Arm
-	for i := range f.Rows {
-		r := &f.Rows[i]
-		if cmp.Or(r.Bench, MapBench) != MapBench || r.Workload == "" || r.Device == "" || len(r.Extra) > 0 {
-			continue
-		}
-		at := slices.IndexFunc(arms, func(a *Arm) bool {
-			return a.Workload == r.Workload && a.Weights == r.Weights && a.Device == r.Device && a.DType == r.DType
-		})
-		if at < 0 {
-			at = len(arms)
-			arms = append(arms, &Arm{r.Workload, r.Weights, r.Device, r.DType, nil})
-		}
-		arms[at].Rows = append(arms[at].Rows, r)
-	}
-	return arms
+	return slices.DeleteFunc(f.Points(MapBench), func(a *Arm) bool { return a.Workload == "" || len(a.Extra) > 0 })
 }
 
 // Kind is the arm's engine kind.
@@ -149,26 +136,6 @@ func (f *File) Lines() []Line {
 		lines[i].PerWatt = perWattVerdict(l.Arms)
 	}
 	return lines
-}
-
-// workloads lists every workload that the file has rows or notes of.
-func (f *File) workloads() []string {
-	var names []string
-	add := func(name string) {
-		if !slices.Contains(names, name) {
-			names = append(names, name)
-		}
-	}
-	for _, r := range f.Rows {
-		add(r.Workload)
-	}
-	for _, key := range []string{KeyWorkload, KeySkipped} {
-		for _, kv := range f.Named(key) {
-			add(kv.Key)
-		}
-	}
-	slices.SortStableFunc(names, func(a, b string) int { return workloadRank(a) - workloadRank(b) })
-	return names
 }
 
 // latencyVerdict races the fastest arm of each kind.

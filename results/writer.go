@@ -2,10 +2,12 @@ package results
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"syscall"
 )
 
@@ -95,8 +97,9 @@ func (w *Writer) append(text string) error {
 // Close closes the file.
 func (w *Writer) Close() error { return w.f.Close() }
 
-// Encode writes a whole file: header, then the rows in the order of
-// [Workloads], each workload below its note.
+// Encode writes a whole file: header, then the rows of the device map in the
+// order of [Workloads], each workload below its note, then those of every
+// other benchmark in the order of the file.
 func (f *File) Encode(w io.Writer) error {
 	var head []Fact
 	for _, fact := range f.Facts {
@@ -106,21 +109,15 @@ func (f *File) Encode(w io.Writer) error {
 	}
 	var b bytes.Buffer
 	b.WriteString(Header(head))
-	notes, skipped := f.Named(KeyWorkload), f.Named(KeySkipped)
-	for _, name := range f.workloads() {
+	noted := map[string]bool{}
+	for _, g := range f.groups() {
 		b.WriteByte('\n')
-		for _, of := range []struct {
-			key   string
-			named []KeyValue
-		}{{KeyWorkload, notes}, {KeySkipped, skipped}} {
-			for _, kv := range of.named {
-				if kv.Key == name {
-					b.WriteString(Named(of.key, name, kv.Value).line())
-				}
-			}
+		if g.workload != "" && !noted[g.workload] {
+			noted[g.workload] = true
+			b.WriteString(f.notes(g.workload))
 		}
 		for i := range f.Rows {
-			if f.Rows[i].Workload != name {
+			if r := &f.Rows[i]; g != groupOf(r) {
 				continue
 			}
 			text, err := f.Rows[i].text()
@@ -132,4 +129,73 @@ func (f *File) Encode(w io.Writer) error {
 	}
 	_, err := w.Write(b.Bytes())
 	return err
+}
+
+// group is a block of rows in a file.
+type group struct{ bench, workload string }
+
+func groupOf(r *Row) group { return group{cmp.Or(r.Bench, MapBench), r.Workload} }
+
+// groups lists the blocks of a file: the device map's in published order, also
+// those of workloads that have a note and no rows, then the others.
+func (f *File) groups() []group {
+	var list []group
+	add := func(g group) {
+		if !slices.Contains(list, g) {
+			list = append(list, g)
+		}
+	}
+	for i := range f.Rows {
+		add(groupOf(&f.Rows[i]))
+	}
+	for _, key := range []string{KeyWorkload, KeySkipped} {
+		for _, kv := range f.Named(key) {
+			if !slices.ContainsFunc(list, func(g group) bool { return g.workload == kv.Key }) {
+				add(group{MapBench, kv.Key})
+			}
+		}
+	}
+	slices.SortStableFunc(list, func(a, b group) int {
+		switch inA, inB := a.bench == MapBench, b.bench == MapBench; {
+		case inA && inB:
+			return workloadRank(a.workload) - workloadRank(b.workload)
+		case inA:
+			return -1
+		case inB:
+			return 1
+		}
+		return 0
+	})
+	return list
+}
+
+// notes are the comment lines about a workload.
+func (f *File) notes(workload string) string {
+	text := ""
+	for _, key := range []string{KeyWorkload, KeySkipped} {
+		for _, kv := range f.Named(key) {
+			if kv.Key == workload {
+				text += Named(key, workload, kv.Value).line()
+			}
+		}
+	}
+	return text
+}
+
+// Join is one file of several about the same host: the facts and rows of all,
+// a repeated fact once.
+func Join(files ...*File) *File {
+	all := &File{}
+	for _, f := range files {
+		if all.Name == "" {
+			all.Name = f.Name
+		}
+		for _, fact := range f.Facts {
+			if !slices.Contains(all.Facts, fact) {
+				all.Facts = append(all.Facts, fact)
+			}
+		}
+		all.Rows = append(all.Rows, f.Rows...)
+	}
+	return all
 }

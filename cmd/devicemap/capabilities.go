@@ -12,9 +12,9 @@ import (
 
 // capabilitiesCommand writes docs/capabilities.json. The document follows from
 // the table alone, so that an older file may be overwritten.
-func capabilitiesCommand(flags *flag.FlagSet) func(string, io.Writer, io.Writer) error {
+func capabilitiesCommand(flags *flag.FlagSet) action {
 	check := flags.Bool("check", false, "compare `FILE` with the table instead of writing it")
-	return func(file string, _, _ io.Writer) error {
+	return oneFile(func(file string, _, _ io.Writer) error {
 		want, err := registry.Document()
 		if err != nil {
 			return err
@@ -30,5 +30,5 @@ func capabilitiesCommand(flags *flag.FlagSet) func(string, io.Writer, io.Writer)
 			return fmt.Errorf("%s differs from the table; run: devicemap capabilities %s", file, file)
 		}
 		return nil
-	}
+	})
 }

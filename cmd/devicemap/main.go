@@ -1,14 +1,14 @@
 // Command devicemap reads and converts recorded runs.
 //
 //	devicemap map results/M5.txt                       # the map of a host
-//	devicemap convert published.json > results/M5.txt  # a published file
+//	devicemap convert published.json > results/M5.txt  # published files
 //	devicemap capabilities docs/capabilities.json      # the registry as a document
+//	devicemap power                                    # live rails of this host
 //
 // Measuring is go test's job: go test -bench DeviceMap.
 package main
 
 import (
-	"bytes"
 	"errors"
 	"flag"
 	"fmt"
@@ -23,19 +23,54 @@ func main() {
 }
 
 const usage = `usage: devicemap map [-watts] FILE
-       devicemap convert [-o FILE] [-force] [-json] FILE
+       devicemap convert [-o FILE] [-force] FILE...
+       devicemap convert -json [-bench NAME] [-o FILE] [-force] FILE
        devicemap capabilities [-check] FILE
+       devicemap power [-for 10s] [-every 500ms] [-source NAME]
 
 map      prints the device map of a results file
-convert  turns a published result file (JSON) into a results file; -json turns it back
+convert  turns the published result files (JSON) of a host into a results file; -json turns one measurement back
 capabilities  writes the registry of the Neural Engine's operations; -check only compares
+power    prints the live power of this host's rails, to check the set-up before a run
 `
 
 // command is one subcommand: it declares its flags and returns what to do with
-// the one file that it takes.
-type command func(flags *flag.FlagSet) func(file string, stdout, stderr io.Writer) error
+// the arguments after them.
+type command func(flags *flag.FlagSet) action
 
-var commands = map[string]command{"map": mapCommand, "convert": convertCommand, "capabilities": capabilitiesCommand}
+type action func(args []string, stdout, stderr io.Writer) error
+
+var commands = map[string]command{
+	"map":          mapCommand,
+	"convert":      convertCommand,
+	"capabilities": capabilitiesCommand,
+	"power":        powerCommand,
+}
+
+// callError is a call that makes no sense.
+type callError struct{ text string }
+
+func (e *callError) Error() string { return e.text }
+
+// oneFile is the action of a command that takes a single file.
+func oneFile(do func(file string, stdout, stderr io.Writer) error) action {
+	return func(args []string, stdout, stderr io.Writer) error {
+		if len(args) != 1 {
+			return &callError{fmt.Sprintf("want one file after the flags, got %d", len(args))}
+		}
+		return do(args[0], stdout, stderr)
+	}
+}
+
+// someFiles is the action of a command that takes one file or more.
+func someFiles(do func(files []string, stdout, stderr io.Writer) error) action {
+	return func(args []string, stdout, stderr io.Writer) error {
+		if len(args) == 0 {
+			return &callError{"want at least one file after the flags, got 0"}
+		}
+		return do(args, stdout, stderr)
+	}
+}
 
 // run is main with its edges as parameters; it returns the exit status: 0, 1
 // for a failure, 2 for a call that makes no sense.
@@ -52,67 +87,28 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return 0
 	case err != nil:
 		return 2
-	case flags.NArg() != 1:
-		fmt.Fprintf(stderr, "devicemap %s: want one file after the flags, got %d\n%s", args[0], flags.NArg(), usage)
+	}
+	err := do(flags.Args(), stdout, stderr)
+	if err == nil {
+		return 0
+	}
+	fmt.Fprintf(stderr, "devicemap %s: %v\n", args[0], err)
+	if call := new(callError); errors.As(err, &call) {
+		fmt.Fprint(stderr, usage)
 		return 2
 	}
-	if err := do(flags.Arg(0), stdout, stderr); err != nil {
-		fmt.Fprintf(stderr, "devicemap %s: %v\n", args[0], err)
-		return 1
-	}
-	return 0
+	return 1
 }
 
-func mapCommand(flags *flag.FlagSet) func(string, io.Writer, io.Writer) error {
+func mapCommand(flags *flag.FlagSet) action {
 	watts := flags.Bool("watts", false, "also print the figures behind the per-watt verdicts")
-	return func(file string, stdout, stderr io.Writer) error {
+	return oneFile(func(file string, stdout, stderr io.Writer) error {
 		f, err := load(file, stderr)
 		if err != nil {
 			return err
 		}
 		return results.WriteMap(stdout, f, results.MapOptions{Efficiency: *watts})
-	}
-}
-
-func convertCommand(flags *flag.FlagSet) func(string, io.Writer, io.Writer) error {
-	target := flags.String("o", "", "write to `FILE` instead of the standard output")
-	force := flags.Bool("force", false, "overwrite the file given by -o")
-	back := flags.Bool("json", false, "turn a converted results file back into JSON")
-	return func(file string, stdout, stderr io.Writer) error {
-		var text bytes.Buffer
-		if err := convert(&text, file, *back, stderr); err != nil {
-			return err
-		}
-		if *target == "" {
-			_, err := stdout.Write(text.Bytes())
-			return err
-		}
-		return writeFile(*target, text.Bytes(), *force)
-	}
-}
-
-func convert(w io.Writer, file string, back bool, stderr io.Writer) error {
-	if back {
-		f, err := load(file, stderr)
-		if err != nil {
-			return err
-		}
-		text, err := results.ToPaper(f)
-		if err != nil {
-			return err
-		}
-		_, err = fmt.Fprintf(w, "%s\n", text)
-		return err
-	}
-	data, err := os.ReadFile(file)
-	if err != nil {
-		return err
-	}
-	f, err := results.FromPaper(data, file)
-	if err != nil {
-		return err
-	}
-	return f.Encode(w)
+	})
 }
 
 // load reads a results file and reports its malformed lines.
