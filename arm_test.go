@@ -22,10 +22,14 @@ type arm struct {
 
 // row starts the result of the arm.
 func (a arm) row() results.Row {
-	return results.Row{
+	r := results.Row{
 		Bench: a.bench, Workload: a.subject.Name, Weights: a.subject.Weights,
 		Device: a.engine.Info().Name, DType: string(a.dtype),
 	}
+	for _, k := range a.subject.Keys {
+		r.Extra = append(r.Extra, results.KeyValue{Key: k.Name, Value: k.Value})
+	}
+	return r
 }
 
 // name is the arm's full benchmark name without "Benchmark".
@@ -48,9 +52,13 @@ type sustained struct {
 // A refusal skips the arm and a wrong answer fails it; in both cases the next
 // arm goes on.
 func (s *session) race(b *testing.B, a arm) {
-	s.progress.step(a.subject.Name + " " + a.engine.Info().Name + " " + string(a.dtype))
+	s.progress.step(a.label())
 	defer s.progress.done()
-	prog, relErr, err := s.prepare(a)
+	if err := s.obstacle(a); err != nil {
+		s.refused(a, err)
+		b.Skip(err)
+	}
+	prog, first, err := s.prepare(a)
 	if errors.Is(err, device.ErrRefused) {
 		s.refused(a, err)
 		b.Skip(err)
@@ -60,7 +68,7 @@ func (s *session) race(b *testing.B, a arm) {
 		b.Fatal(err)
 	}
 	defer prog.Close()
-	lat, win, err := s.measure(b, a, prog)
+	lat, win, err := s.measure(b, a, prog, first.took)
 	if err != nil {
 		s.failed(a, err)
 		b.Fatal(err)
@@ -70,7 +78,8 @@ func (s *session) race(b *testing.B, a arm) {
 	if s.meter.Source() != "none" { // else the header says why there is no power
 		row.Flags = win.power.Flags
 	}
-	row.Metrics = metrics(a.subject.Workload, relErr, lat, win)
+	row.Metrics = a.metrics(first.relErr, lat, win)
+	s.paces.learn(a, win.elapsed/time.Duration(win.runs))
 	for _, m := range row.Metrics {
 		if m.Unit != results.NsPerOp { // go test reports that one by itself
 			b.ReportMetric(m.Value, m.Unit)
@@ -81,39 +90,47 @@ func (s *session) race(b *testing.B, a arm) {
 	}
 }
 
+// checked is the first run of an arm, whose result was held to the reference.
+type checked struct {
+	relErr float64
+	took   time.Duration
+}
+
 // prepare compiles the arm, runs it once and holds the result to the float64
 // reference.
-func (s *session) prepare(a arm) (device.Program, float64, error) {
+func (s *session) prepare(a arm) (device.Program, checked, error) {
 	inst, err := a.subject.instance()
 	if err != nil {
-		return nil, 0, err
+		return nil, checked{}, err
 	}
 	prog, err := a.engine.Compile(inst.Graph, device.Options{DType: a.dtype, Staging: s.options.staging.Staging})
 	if err != nil {
-		return nil, 0, fmt.Errorf("compile: %w", err)
+		return nil, checked{}, fmt.Errorf("compile: %w", err)
 	}
-	relErr, err := check(prog, inst, inst.Bound(a.engine.Info().Kind, a.dtype))
+	first, err := check(prog, inst, inst.Bound(a.engine.Info().Kind, a.dtype))
 	if err != nil {
 		prog.Close()
-		return nil, 0, err
+		return nil, checked{}, err
 	}
-	return prog, relErr, nil
+	return prog, first, nil
 }
 
 // check runs prog once on the inputs of inst. A result farther from the
 // reference than bound is an error.
-func check(prog device.Program, inst *workloads.Instance, bound float64) (float64, error) {
+func check(prog device.Program, inst *workloads.Instance, bound float64) (checked, error) {
 	for i, in := range inst.Inputs {
 		copy(prog.Input(i), in.Narrow)
 	}
 	if err := prog.Upload(); err != nil {
-		return 0, fmt.Errorf("upload: %w", err)
+		return checked{}, fmt.Errorf("upload: %w", err)
 	}
+	start := time.Now()
 	if err := prog.Run(); err != nil {
-		return 0, fmt.Errorf("run: %w", err)
+		return checked{}, fmt.Errorf("run: %w", err)
 	}
+	took := time.Since(start)
 	if err := prog.Download(); err != nil {
-		return 0, fmt.Errorf("download: %w", err)
+		return checked{}, fmt.Errorf("download: %w", err)
 	}
 	var got [][]float32
 	for i := range inst.Graph.Outputs {
@@ -121,23 +138,28 @@ func check(prog device.Program, inst *workloads.Instance, bound float64) (float6
 	}
 	relErr, err := inst.RelErr(got)
 	if err != nil {
-		return 0, fmt.Errorf("wrong result, not timed: %w", err)
+		return checked{}, fmt.Errorf("wrong result, not timed: %w", err)
 	}
 	if !(relErr <= bound) {
-		return 0, fmt.Errorf("wrong result, not timed: relative error %.3g is above the arm's bound %.3g", relErr, bound)
+		return checked{}, fmt.Errorf("wrong result, not timed: relative error %.3g is above the arm's bound %.3g", relErr, bound)
 	}
-	return relErr, nil
+	return checked{relErr, took}, nil
 }
 
 // measure takes the minimum latency, then loops for -benchtime inside one
-// power window.
-func (s *session) measure(b *testing.B, a arm, prog device.Program) (latency, sustained, error) {
+// power window. A program whose checked run, which took first, outlasted the
+// latency budget is warm and goes to the window at once.
+func (s *session) measure(b *testing.B, a arm, prog device.Program, first time.Duration) (latency, sustained, error) {
 	kind, reps := a.engine.Info().Kind, a.subject.Reps
 	warm, want := reps.Warmup, reps.Timed(kind)
 	if s.options.quick {
 		warm, want = (warm+3)/4, (want+3)/4
 	}
-	lat, err := minLatency(prog.Run, warm, want, latencyBudget, time.Now)
+	budget := latencyBudget
+	if first > budget {
+		warm, budget = 0, 0
+	}
+	lat, err := minLatency(prog.Run, warm, want, budget, time.Now)
 	if err != nil {
 		return lat, sustained{}, err
 	}
@@ -172,24 +194,56 @@ func expected(k device.Kind) []power.Rail {
 	return nil
 }
 
+// quantity is what one run does of one kind, with the units of its rates.
+type quantity struct {
+	amount                       float64
+	rate, peak, perWatt, peakPer string // peakPer: empty where it is not reported
+}
+
+// quantities are what a run of p does in dtype d, the first one its measure.
+func quantities(p workloads.Point, d device.DType) (list []quantity) {
+	gb := p.Traffic * float64(dtypeBytes(d)) / 1e9
+	switch {
+	case p.FLOPs > 0 && gb > 0: // the weight stream, published per watt of the minimum latency
+		list = append(list, quantity{gb, results.GBps, results.PeakGBps, results.GBpsPerW, results.PeakGBpsPerW})
+	case gb > 0:
+		list = append(list, quantity{gb, results.GBps, results.PeakGBps, results.GBpsPerW, ""})
+	}
+	if p.FLOPs > 0 {
+		list = append(list, quantity{p.FLOPs / 1e9, results.GFLOPS, results.PeakGFLOPS, results.GFLOPSPerW, ""})
+	}
+	if p.Items > 0 {
+		list = append(list, quantity{p.Items, results.Items, results.PeakItems, results.ItemsPerW, ""})
+	}
+	return list
+}
+
 // metrics are the figures of one arm in the units of the results package. What
 // was not measured is absent.
-func metrics(w workloads.Workload, relErr float64, lat latency, win sustained) []results.Metric {
+func (a arm) metrics(relErr float64, lat latency, win sustained) []results.Metric {
 	var row results.Row
 	perOp := win.elapsed.Seconds() / float64(win.runs)
 	row.Add(perOp*1e9, results.NsPerOp)
 	row.Add(float64(lat.min.Nanoseconds()), results.MinNsPerOp)
 	row.Add(float64(lat.calls), results.LatencyCalls)
-	work, rate, peak, perWatt := w.Items, results.Items, results.PeakItems, results.ItemsPerW
-	if w.FLOPs > 0 {
-		work, rate, peak, perWatt = w.FLOPs/1e9, results.GFLOPS, results.PeakGFLOPS, results.GFLOPSPerW
-	}
-	row.Add(work/perOp, rate)
-	row.Add(work/lat.min.Seconds(), peak)
 	row.Add(relErr*1e6, results.RelErrPPM)
 	addPower(&row, win.power)
-	if watts, ok := win.power.Active(power.Package); ok && watts > 0 {
-		row.Add(work/perOp/watts, perWatt)
+	watts, ok := win.power.Active(power.Package)
+	ok = ok && watts > 0
+	for _, q := range quantities(a.subject.Point, a.dtype) {
+		row.Add(q.amount/perOp, q.rate)
+		row.Add(q.amount/lat.min.Seconds(), q.peak)
+		if ok {
+			row.Add(q.amount/perOp/watts, q.perWatt)
+		}
+		if ok && q.peakPer != "" {
+			row.Add(q.amount/lat.min.Seconds()/watts, q.peakPer)
+		}
+	}
+	switch {
+	case ok && a.bench == results.ServingBench:
+		row.Add(watts*perOp*1e3/a.subject.Items, results.MJPerItem)
+	case ok:
 		row.Add(watts*perOp*1e3, results.MJPerOp)
 	}
 	return row.Metrics

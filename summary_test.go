@@ -50,9 +50,20 @@ func (s *session) failed(a arm, err error) {
 	s.note(results.Named(results.KeyAbsent, a.label(), "failed: "+err.Error()))
 }
 
-// label is the arm in words.
+// label is the arm in words: "GEMM-floor on CPU fp32", "Saturation GEMM N=512
+// on ANE fp16".
 func (a arm) label() string {
-	return a.subject.Name + " on " + a.engine.Info().Name + " " + string(a.dtype)
+	var words []string
+	if a.bench != results.MapBench {
+		words = append(words, a.bench)
+	}
+	if a.subject.Name != "" {
+		words = append(words, a.subject.Name)
+	}
+	for _, k := range a.subject.Keys {
+		words = append(words, k.Name+"="+k.Value)
+	}
+	return strings.Join(words, " ") + " on " + a.engine.Info().Name + " " + string(a.dtype)
 }
 
 // summary prints the map of this run and where it was recorded.
