@@ -39,6 +39,18 @@ const (
 	GPUTotalMW = "gpu-total-mW"
 	ANETotalMW = "ane-total-mW"
 
+	// The same by energy counters, whose mean over the window is exact for any
+	// shape of load; the published figures are medians of samples.
+	CtrMW         = "ctr-mW"        // active package power
+	CtrTotalMW    = "ctr-total-mW"  // idle included
+	GFLOPSPerCtrW = "GFLOP/s/ctr-W" // sustained, per such an active watt
+	ItemsPerCtrW  = "items/s/ctr-W"
+
+	IdleMW     = "idle-mW"     // package baseline that mW is counted from
+	SystemMW   = "system-mW"   // whole machine, idle included
+	UncMW      = "unc-mW"      // one standard deviation of mW, by what the window saw
+	CrossRatio = "cross-ratio" // package, or first common rail, of the second source over the first
+
 	CVPercent = "cv-%"       // coefficient of variation of the package samples
 	PMSamples = "pm-samples" // power samples in the window
 
@@ -83,6 +95,14 @@ var Units = []Unit{
 	{CPUTotalMW, "lower", false},
 	{GPUTotalMW, "lower", false},
 	{ANETotalMW, "lower", false},
+	{CtrMW, "lower", false},
+	{CtrTotalMW, "lower", false},
+	{GFLOPSPerCtrW, "higher", false},
+	{ItemsPerCtrW, "higher", false},
+	{IdleMW, "lower", false},
+	{SystemMW, "lower", false},
+	{UncMW, "lower", false},
+	{CrossRatio, "", false},
 	{CVPercent, "lower", false},
 	{PMSamples, "", false},
 	{LatencyCalls, "", false},
