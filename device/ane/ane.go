@@ -82,7 +82,7 @@ func Open(c Config) (device.Engine, error) {
 	}
 	lib, err := e5rt.Bind(c.Lookup)
 	if err != nil {
-		return nil, unavailable(c.Name, err)
+		return nil, unavailable(err)
 	}
 	lib.Pace = c.Pace
 	return open(lib, c)

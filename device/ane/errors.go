@@ -71,9 +71,7 @@ func (e *RefusedError) Is(target error) bool {
 	return target == device.ErrRefused || target == device.ErrOutOfMemory && errors.As(e.Err, &size)
 }
 
-func unavailable(name string, err error) error {
-	return fmt.Errorf("%s: %w: %w", name, device.ErrUnavailable, err)
-}
+func unavailable(err error) error { return fmt.Errorf("%w: %w", device.ErrUnavailable, err) }
 
 // RangeError refuses input values that the device's element type cannot hold.
 type RangeError struct {

@@ -47,7 +47,7 @@ func openHost() (*engine, error) {
 		return nil, err
 	}
 	if err := e.proveHost(isolated.Load()); err != nil {
-		return nil, unavailable(e.config.Name, err)
+		return nil, unavailable(err)
 	}
 	return e, nil
 }
@@ -56,11 +56,11 @@ func openHost() (*engine, error) {
 func hostEngine(isolate func(context.Context, e5rt.Job) (e5rt.Verdict, error)) (*engine, error) {
 	lib, err := e5rt.Load()
 	if err != nil {
-		return nil, unavailable(string(device.ANE), err)
+		return nil, unavailable(err)
 	}
 	h, err := readHost()
 	if err != nil {
-		return nil, unavailable(string(device.ANE), err)
+		return nil, unavailable(err)
 	}
 	dir, err := os.UserCacheDir()
 	if err != nil {

@@ -18,10 +18,17 @@ type Handle uintptr
 // only the low 32 bits of the result register count.
 type Status int32
 
+// unavailable keeps the wrapped sentinel out of the text that people read.
+type unavailable struct{}
+
+func (unavailable) Error() string { return "e5rt: no Neural Engine runtime" }
+func (unavailable) Unwrap() error { return errors.ErrUnsupported }
+
 // Failures that callers branch on.
 var (
-	// ErrUnavailable: this host or OS build lacks the library.
-	ErrUnavailable = fmt.Errorf("e5rt: Neural Engine runtime not available: %w", errors.ErrUnsupported)
+	// ErrUnavailable: this host or OS build lacks the library. It wraps
+	// [errors.ErrUnsupported].
+	ErrUnavailable error = unavailable{}
 	// ErrClosed: the object was closed before.
 	ErrClosed = errors.New("e5rt: used after Close")
 	// ErrBusy: an object that depends on this one is still open.

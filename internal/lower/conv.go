@@ -20,10 +20,14 @@ func conv(l *lowering, n *graph.Node) ([]*mil.Value, error) {
 		y := l.conv(graph.Conv{}.Defaults(), l.op("space_to_depth", mil.Int("block_size", k[0]), mil.In("x", x)), l.patchFilters(w))
 		return one(l.bias(n, y))
 	}
-	if w.Const == nil && n.In[0].Shape[0] != 1 {
-		return nil, l.limit("batch of a convolution with computed filters", n.In[0].Shape[0], 1, "run the samples one by one")
+	if w.Const != nil {
+		return one(l.bias(n, l.conv(op, x, l.value(w))))
 	}
-	return one(l.bias(n, l.conv(op, x, l.value(w))))
+	var samples []*mil.Value // computed filters take a batch of 1
+	for i := range n.In[0].Shape[0] {
+		samples = append(samples, l.conv(op, l.cut(x, 0, i, 1), l.value(w)))
+	}
+	return one(l.bias(n, l.join(0, samples...)))
 }
 
 func (l *lowering) conv(op graph.Conv, x, w *mil.Value) *mil.Value {
