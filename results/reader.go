@@ -28,6 +28,8 @@ type File struct {
 	Facts    []Fact
 	Rows     []Row
 	Warnings []Warning // malformed lines; reading went on
+
+	factLines []int // where the facts were read; used while there are as many
 }
 
 // Warning is a doubt about one line of a file.
@@ -128,9 +130,14 @@ func (p *parser) comments(line int) {
 		case fact.Key == keyNote:
 			p.note = fact.Value
 		default:
-			p.file.Facts = append(p.file.Facts, fact)
+			p.fact(fact, p.next+1)
 		}
 	}
+}
+
+func (p *parser) fact(f Fact, line int) {
+	p.file.Facts = append(p.file.Facts, f)
+	p.file.factLines = append(p.file.factLines, line)
 }
 
 func splitFlags(list string) []string {
@@ -171,8 +178,13 @@ func (p *parser) row(rec *benchfmt.Result, line int) {
 		r.Metrics = append(r.Metrics, m)
 	}
 	for _, c := range rec.Config {
-		if fact := (Fact{c.Key, string(c.Value)}); c.Key != "pkg" && !slices.Contains(p.file.Facts, fact) {
-			p.file.Facts = append(p.file.Facts, fact)
+		fact := Fact{c.Key, string(c.Value)}
+		if fact.Key == "pkg" {
+			if fact.Value != pkgName {
+				r.foreign = fact.Value
+			}
+		} else if !slices.Contains(p.file.Facts, fact) {
+			p.fact(fact, line)
 		}
 	}
 	p.file.Rows = append(p.file.Rows, r)

@@ -49,6 +49,8 @@ type Row struct {
 	Note    string   // one line for people
 
 	Line int // where it was read, 1-based; 0 for a row made in memory
+
+	foreign string // package of another suite that it comes from
 }
 
 // Add appends a metric.
