@@ -148,7 +148,7 @@ func windowSlips() []slip {
 		flip("upsample_bilinear", "align_corners"),
 		flip("affine", "align_corners"),
 		word("gelu", "mode", "SIGMOID_APPROXIMATION"),
-		word("resize_bilinear", "sampling_mode", "ALIGN_CORNERS"),
+		word("resize_bilinear", "sampling_mode", "DEFAULT"),
 		word("pad", "mode", "replicate"),
 	}
 }

@@ -57,10 +57,14 @@ func batchToSpace(l *lowering, n *graph.Node) ([]*mil.Value, error) {
 	return one(l.window(x, []int{0, 0, op.Crop[0], op.Crop[2]}, size, nil))
 }
 
-// crop is a slice, whose last axis is handled safely.
+// crop is native, but for an offset in width where that counts as an offset
+// of a slice on the last axis; see [lowering.window].
 func crop(l *lowering, n *graph.Node) ([]*mil.Value, error) {
-	op := n.Op.(graph.Crop)
-	return one(l.window(l.in(n, 0), []int{0, 0, op.Top, op.Left}, n.Out[0].Shape, nil))
+	op, x := n.Op.(graph.Crop), l.in(n, 0)
+	if op.Left > 0 && l.chip.NarrowSlice {
+		return one(l.window(x, []int{0, 0, op.Top, op.Left}, n.Out[0].Shape, nil))
+	}
+	return one(l.op("crop", mil.Ints("crop_height", op.Top, op.Bottom), mil.Ints("crop_width", op.Left, op.Right), mil.In("x", x)))
 }
 
 // resize uses the native operation where its grid is the graph's. The native
