@@ -23,12 +23,14 @@ type Settings struct {
 func Run(t *testing.T, e device.Engine) {
 	t.Helper()
 	New(NumPy1).Run(t, e, Settings{})
+	t.Run("contract", func(t *testing.T) { Contract(t, e) })
 }
 
 // limitDTypes are the arithmetics that the limits are made for.
 var limitDTypes = []device.DType{device.FP32, device.FP16}
 
-// Run is the conformance suite over this corpus. It returns what was computed.
+// Run is the gate over this corpus in each arithmetic of e. It returns what was
+// computed.
 func (c *Corpus) Run(t *testing.T, e device.Engine, s Settings) Report {
 	t.Helper()
 	var all Report
@@ -41,7 +43,6 @@ func (c *Corpus) Run(t *testing.T, e device.Engine, s Settings) Report {
 			all = append(all, c.Gate(t, OnEngine(e, d), s)...)
 		})
 	}
-	t.Run("contract", func(t *testing.T) { Contract(t, e) })
 	return all
 }
 

@@ -68,7 +68,20 @@ func recorded(name string, r Report) {
 // TestCorpus is the gate: every engine of this host over the whole corpus.
 func TestCorpus(t *testing.T) {
 	for _, col := range columns() {
-		t.Run(col.name, func(t *testing.T) { recorded(col.name, shared().Run(t, col.open(t), col.settings)) })
+		t.Run(col.name, func(t *testing.T) {
+			if strings.Contains(col.name, "-software") {
+				t.Parallel() // a device would be shared, these are not
+			}
+			recorded(col.name, shared().Run(t, col.open(t), col.settings))
+		})
+	}
+}
+
+// TestContract holds every engine of this host to the promises of package
+// device. It counts allocations, so nothing runs beside it.
+func TestContract(t *testing.T) {
+	for _, col := range columns() {
+		t.Run(col.name, func(t *testing.T) { Contract(t, col.open(t)) })
 	}
 }
 
