@@ -9,9 +9,9 @@ const clampLanes = 16
 //
 //	for i := range n { dst[i] = max(x[i], low) }
 //
-// for n a positive multiple of clampLanes, with −0 as 0. The compiled loop
-// takes 2.4 times as long in memory: Go's max of floats needs several
-// instructions per value on amd64, and no vector ones.
+// for n a positive multiple of clampLanes, with −0 as 0. The compiled loop took
+// 2.2 times as long on 2^26 values (EPYC, Zen 4, Go 1.26): Go's max of floats
+// needs several instructions per value on amd64, and no vector ones.
 //
 //go:noescape
 func clampLowLanes(dst, x *float32, n int, low float32)
