@@ -2,6 +2,7 @@ package ane
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"slices"
 	"testing"
@@ -16,10 +17,19 @@ import (
 	"devicemap/internal/softane"
 )
 
+// corpusFLOPs bounds the cases computed here; package corpus runs the larger
+// ones, and all families.
+const corpusFLOPs = 1e8
+
 // TestCorpus holds the path through the Neural Engine's interface to the
 // suite's correctness gate and to the contract of package device.
 func TestCorpus(t *testing.T) {
-	corpus.Run(t, softRig(t, softane.H16).engine)
+	corpus.New(corpus.NumPy1).Run(t, softRig(t, softane.H16).engine, corpus.Settings{Skip: func(c *corpus.Case) string {
+		if flops, err := c.FLOPs(); err == nil && flops > corpusFLOPs {
+			return fmt.Sprintf("%.2g FLOPs; see package corpus", flops)
+		}
+		return ""
+	}})
 }
 
 // once compiles and runs g and gives its outputs.
@@ -42,8 +52,8 @@ func (r *rig) once(g *graph.Graph, inputs [][]float32) (outs [][]float32, err er
 }
 
 // parameters are the operations whose later operands the device takes as
-// constants only, and convolutions of a batch, whose filters it does.
-var parameters = map[string]bool{"prelu": true, "einsum": true, "conv": true, "conv_transpose": true, "instance_norm": true, "batch_norm": true}
+// constants only.
+var parameters = map[string]bool{"prelu": true, "einsum": true, "conv_transpose": true, "instance_norm": true, "batch_norm": true}
 
 // bake makes constants of all inputs but the first.
 func bake(t *testing.T, g *graph.Graph, inputs [][]float32) *graph.Graph {
