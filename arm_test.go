@@ -58,6 +58,7 @@ func (s *session) race(b *testing.B, a arm) {
 		s.refused(a, err)
 		b.Skip(err)
 	}
+	s.rebase(b.Context())
 	prog, first, err := s.prepare(a)
 	if errors.Is(err, device.ErrRefused) {
 		s.refused(a, err)
@@ -73,19 +74,23 @@ func (s *session) race(b *testing.B, a arm) {
 		s.failed(a, err)
 		b.Fatal(err)
 	}
-	row := a.row()
-	row.Iters = win.runs
-	if s.meter.Source() != "none" { // else the header says why there is no power
-		row.Flags = win.power.Flags
+	remake := func(r power.Reading) results.Row {
+		row, win := a.row(), win
+		win.power = r
+		row.Iters = win.runs
+		if s.meter.Source() != "none" { // else the header says why there is no power
+			row.Flags, row.Note = r.Flags, r.Note()
+		}
+		row.Metrics = a.metrics(first.relErr, lat, win)
+		return row
 	}
-	row.Metrics = a.metrics(first.relErr, lat, win)
 	s.paces.learn(a, win.elapsed/time.Duration(win.runs))
-	for _, m := range row.Metrics {
+	for _, m := range remake(win.power).Metrics {
 		if m.Unit != results.NsPerOp { // go test reports that one by itself
 			b.ReportMetric(m.Value, m.Unit)
 		}
 	}
-	if err := s.record(row); err != nil {
+	if err := s.record(win.power, remake); err != nil {
 		b.Error(err)
 	}
 }
@@ -185,11 +190,13 @@ func (s *session) measure(b *testing.B, a arm, prog device.Program, first time.D
 	return lat, win, nil
 }
 
-// expected is the rail that work on an engine of kind k must load: the
-// published check is the Neural Engine's (measurements 0.6).
+// expected is the rail that work on an engine of kind k must load. The
+// published check is the Neural Engine's alone (measurements 0.6); on the
+// others it also tells whose power a package without all parts can stand for.
 func expected(k device.Kind) []power.Rail {
-	if k == device.ANE {
-		return []power.Rail{power.ANE}
+	rails := map[device.Kind]power.Rail{device.CPU: power.CPU, device.GPU: power.GPU, device.ANE: power.ANE}
+	if r, ok := rails[k]; ok {
+		return []power.Rail{r}
 	}
 	return nil
 }
@@ -228,13 +235,17 @@ func (a arm) metrics(relErr float64, lat latency, win sustained) []results.Metri
 	row.Add(float64(lat.calls), results.LatencyCalls)
 	row.Add(relErr*1e6, results.RelErrPPM)
 	addPower(&row, win.power)
-	watts, ok := win.power.Active(power.Package)
-	ok = ok && watts > 0
+	watts, ok := win.power.Resolved(power.Package) // else it is within its own uncertainty
+	exact, counted := win.power.CounterActive(power.Package)
+	counted = counted && ok && exact > 0
 	for _, q := range quantities(a.subject.Point, a.dtype) {
 		row.Add(q.amount/perOp, q.rate)
 		row.Add(q.amount/lat.min.Seconds(), q.peak)
 		if ok {
 			row.Add(q.amount/perOp/watts, q.perWatt)
+		}
+		if unit := perCounterWatt[q.perWatt]; counted && unit != "" {
+			row.Add(q.amount/perOp/exact, unit)
 		}
 		if ok && q.peakPer != "" {
 			row.Add(q.amount/lat.min.Seconds()/watts, q.peakPer)
@@ -248,6 +259,9 @@ func (a arm) metrics(relErr float64, lat latency, win sustained) []results.Metri
 	}
 	return row.Metrics
 }
+
+// perCounterWatt are the units of work per watt by the energy counter.
+var perCounterWatt = map[string]string{results.GFLOPSPerW: results.GFLOPSPerCtrW, results.ItemsPerW: results.ItemsPerCtrW}
 
 // addPower appends the power figures of a window that were measured.
 func addPower(row *results.Row, r power.Reading) {
@@ -276,10 +290,33 @@ func addPower(row *results.Row, r power.Reading) {
 	milli(watts, ok, results.MinMW)
 	watts, ok = r.P90Active()
 	milli(watts, ok, results.P90MW)
+	watts, ok = r.CounterActive(power.Package)
+	milli(watts, ok, results.CtrMW)
+	watts, ok = r.CounterMean(power.Package)
+	milli(watts, ok, results.CtrTotalMW)
+	watts, ok = r.Idle(power.Package)
+	milli(watts, ok, results.IdleMW)
+	watts, ok = r.Total(power.System)
+	milli(watts, ok, results.SystemMW)
+	watts, ok = r.Uncertainty(power.Package)
+	milli(watts, ok, results.UncMW)
+	if checks := r.CrossChecks(); len(checks) > 0 {
+		row.Add(crossRatio(checks), results.CrossRatio)
+	}
 	if cv, ok := r.CV(); ok {
 		row.Add(cv, results.CVPercent)
 	}
 	if r.Samples > 0 {
 		row.Add(float64(r.Samples), results.PMSamples)
 	}
+}
+
+// crossRatio is the ratio of the package's check, else of the first one.
+func crossRatio(checks []power.CrossCheck) float64 {
+	for _, c := range checks {
+		if c.Rail == power.Package {
+			return c.Ratio()
+		}
+	}
+	return checks[0].Ratio()
 }

@@ -107,9 +107,10 @@ type session struct {
 	stdout *os.File // the real one while os.Stdout is a pipe
 	stderr *os.File
 
-	mu    sync.Mutex
-	rows  []results.Row
-	facts []results.Fact
+	mu       sync.Mutex
+	rows     []results.Row
+	measured []measured // of rows, in the same order
+	facts    []results.Fact
 
 	paces paces
 }
@@ -134,7 +135,7 @@ func open(o options, known []device.Opener) (*session, error) {
 			return nil, fmt.Errorf("-require: %v", a)
 		}
 	}
-	s.meter = power.Open(power.Config{})
+	s.meter = power.Open(powerConfig())
 	s.facts = s.hostFacts()
 	if s.path = s.resultsPath(); s.path != "" {
 		if s.file, err = results.Create(s.path, s.facts); err != nil {
@@ -206,11 +207,13 @@ func (s *session) run(benchmarks func() int) int {
 	code := 130 // interrupted
 	select {
 	case code = <-done:
+		s.closingIdle(ctx)
 	case <-ctx.Done():
 		fmt.Fprintln(s.stderr, "devicemap: interrupted; finished arms are kept")
 	}
 	s.progress.finish()
 	restore()
+	s.correct()
 	s.summary(s.stderr)
 	s.close()
 	return code
@@ -223,31 +226,6 @@ func (s *session) header() string {
 		return results.Comments(s.facts)
 	}
 	return results.Header(s.facts)
-}
-
-// sampleIdle takes the power baseline. A failure leaves the windows without
-// active power, and says so.
-func (s *session) sampleIdle(ctx context.Context) {
-	if s.meter.Source() == "none" {
-		return
-	}
-	fmt.Fprintf(s.stderr, "devicemap: sampling idle power (%s) ...\n", s.meter.Source())
-	idle, err := s.meter.Idle(ctx)
-	if err != nil {
-		fmt.Fprintln(s.stderr, "devicemap: no idle baseline, so no active power:", err)
-		s.note(results.Fact{Key: "idle", Value: err.Error()})
-		return
-	}
-	for _, r := range []power.Rail{power.Package, power.CPU, power.GPU, power.ANE} {
-		if watts, ok := idle.Watts(r); ok {
-			s.note(results.Fact{Key: idleKeys[r], Value: fmt.Sprintf("%.1f", watts*1e3)})
-		}
-	}
-}
-
-// idleKeys are the facts that hold the idle figures, in milliwatts.
-var idleKeys = map[power.Rail]string{
-	power.Package: "idle-pkg-mW", power.CPU: "idle-cpu-mW", power.GPU: "idle-gpu-mW", power.ANE: "idle-ane-mW",
 }
 
 // redirect sends os.Stdout through the normaliser, so that the raw output of
@@ -275,15 +253,21 @@ func (s *session) redirect() (restore func(), err error) {
 	}, nil
 }
 
-// record keeps a finished arm: in memory for the map, and on the disk.
-func (s *session) record(r results.Row) error {
+// record keeps a finished arm: in memory for the map, and on the disk. With
+// remake its row is made again once later baselines are known.
+func (s *session) record(reading power.Reading, remake func(power.Reading) results.Row) error {
+	r := remake(reading)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.rows = append(s.rows, r)
-	if s.file == nil {
-		return nil
+	m := measured{reading: reading, remake: remake}
+	var err error
+	if s.file != nil {
+		err = s.file.Write(r)
+		m.written = err == nil
 	}
-	return s.file.Write(r)
+	s.measured = append(s.measured, m)
+	return err
 }
 
 // note adds a fact about this run.

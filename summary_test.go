@@ -29,7 +29,10 @@ func (s *session) hostFacts() []results.Fact {
 	for _, a := range s.absent {
 		facts = append(facts, results.Named(results.KeyAbsent, a.Name, a.Err.Error()))
 	}
-	source := s.meter.Source()
+	source := "none"
+	if names := s.meter.Sources(); len(names) > 0 {
+		source = strings.Join(names, ", ")
+	}
 	if b := s.meter.Boundary(); b != "" {
 		source += ", " + b
 	}

@@ -15,7 +15,15 @@ import (
 // when Write returns, so that a crash loses at most the arm in progress.
 // A Writer is used by one goroutine at a time.
 type Writer struct {
-	f *os.File
+	f     *os.File
+	start int64  // where this run's text begins
+	parts []part // this run's text so far
+}
+
+// part is a piece of text that was written; row is nil where it is no row.
+type part struct {
+	text string
+	row  *Row
 }
 
 // Create opens the file at path for appending and writes its header, or only
@@ -40,8 +48,8 @@ func Create(path string, facts []Fact) (*Writer, error) {
 	if err != nil {
 		return nil, unwritable(path, err)
 	}
-	w := &Writer{f}
-	if err := w.append(text); err != nil {
+	w := &Writer{f: f, start: int64(len(old))}
+	if err := w.append(text, nil); err != nil {
 		f.Close()
 		return nil, err
 	}
@@ -77,13 +85,13 @@ func (w *Writer) Write(r Row) error {
 	if err != nil {
 		return err
 	}
-	return w.append(text)
+	return w.append(text, &r)
 }
 
 // Note appends a fact that became known after the file was opened.
-func (w *Writer) Note(f Fact) error { return w.append(f.line()) }
+func (w *Writer) Note(f Fact) error { return w.append(f.line(), nil) }
 
-func (w *Writer) append(text string) error {
+func (w *Writer) append(text string, row *Row) error {
 	if _, err := io.WriteString(w.f, text); err != nil {
 		return unwritable(w.f.Name(), err)
 	}
@@ -91,6 +99,7 @@ func (w *Writer) append(text string) error {
 	if err := w.f.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) && !errors.Is(err, errors.ErrUnsupported) {
 		return unwritable(w.f.Name(), err)
 	}
+	w.parts = append(w.parts, part{text, row})
 	return nil
 }
 
