@@ -2,8 +2,10 @@
 
 RESULTS ?= results/M5.txt
 SHARED  ?= ../shared
+# The hosts that were measured with the suite itself.
+HOSTS   ?= $(filter-out results/M1.txt results/M2.txt results/M5.txt %.quick.txt,$(wildcard results/*.txt))
 
-.PHONY: test bench map compare published ci
+.PHONY: test bench map claims roofline compare published ci
 
 test:            ## all tests
 	go test ./...
@@ -13,6 +15,12 @@ bench:           ## the device map of this host
 
 map:             ## the map of a results file: make map RESULTS=results/M1.txt
 	go run ./cmd/devicemap map $(RESULTS)
+
+claims:          ## the paper's claims on the published hosts and on every recorded one
+	go run ./cmd/devicemap claims results/M1.txt results/M2.txt results/M5.txt $(HOSTS)
+
+roofline:        ## ceilings, rooflines and crossovers of a results file
+	go run ./cmd/devicemap roofline $(RESULTS)
 
 compare:         ## two hosts, one table
 	go tool benchstat results/M1.txt results/M5.txt

@@ -140,11 +140,7 @@ func (f *File) Lines() []Line {
 
 // latencyVerdict races the fastest arm of each kind.
 func latencyVerdict(arms []*Arm) Verdict {
-	v := race(arms, MinNsPerOp)
-	for _, e := range v.Entries[:min(2, len(v.Entries))] {
-		v.Band = max(v.Band, e.Arm.spread(MinNsPerOp))
-	}
-	return v
+	return race(arms, MinNsPerOp)
 }
 
 // perWattVerdict races efficiency in the first unit that an arm has. The GPU
@@ -158,14 +154,7 @@ func perWattVerdict(arms []*Arm) Verdict {
 		}
 		fp16 := slices.ContainsFunc(measured, func(a *Arm) bool { return a.Kind() == GPU && a.DType == "fp16" })
 		measured = slices.DeleteFunc(measured, func(a *Arm) bool { return fp16 && a.Kind() == GPU && a.DType != "fp16" })
-		v := race(measured, unit)
-		for _, e := range v.Entries[:min(2, len(v.Entries))] {
-			if cv, ok := e.Arm.Median(CVPercent); ok {
-				v.Band = max(v.Band, cv/100)
-			}
-			v.Band = max(v.Band, e.Arm.spread(unit))
-		}
-		return v
+		return race(measured, unit)
 	}
 	return Verdict{Band: TieBand}
 }
@@ -198,7 +187,27 @@ func race(arms []*Arm, unit string) Verdict {
 		best, next := v.Entries[0].Value, v.Entries[1].Value
 		v.Ratio = max(best/next, next/best)
 	}
+	for _, e := range v.Entries[:min(2, len(v.Entries))] {
+		v.Band = max(v.Band, band(unit, e.Arm))
+	}
 	return v
+}
+
+// powerUnits are those with a power in them.
+var powerUnits = []string{GFLOPSPerW, ItemsPerW, GBpsPerW, PeakGBpsPerW, MJPerOp, MJPerItem}
+
+// band is the relative difference that decides nothing: [TieBand], the
+// variation over the samples of an arm, and where power enters that of the
+// power samples, whichever is the largest.
+func band(unit string, arms ...*Arm) float64 {
+	b := TieBand
+	for _, a := range arms {
+		b = max(b, a.spread(unit))
+		if cv, ok := a.Median(CVPercent); ok && slices.Contains(powerUnits, unit) {
+			b = max(b, cv/100)
+		}
+	}
+	return b
 }
 
 // String is the verdict in words: "ANE 2.0× GPU", with "~" for a tie; "only

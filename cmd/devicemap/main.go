@@ -2,6 +2,8 @@
 //
 //	devicemap map results/M5.txt                       # the map of a host
 //	devicemap convert published.json > results/M5.txt  # published files
+//	devicemap claims results/M5.txt                    # the paper's claims, judged
+//	devicemap roofline results/M5.txt                  # ceilings, rooflines, crossovers
 //	devicemap capabilities docs/capabilities.json      # the registry as a document
 //	devicemap power                                    # live rails of this host
 //
@@ -26,10 +28,14 @@ const usage = `usage: devicemap map [-watts] FILE
        devicemap convert [-o FILE] [-force] FILE...
        devicemap convert -json [-bench NAME] [-o FILE] [-force] FILE
        devicemap capabilities [-check] FILE
+       devicemap claims FILE...
+       devicemap roofline FILE
        devicemap power [-for 10s] [-every 500ms] [-source NAME]
 
 map      prints the device map of a results file
 convert  turns the published result files (JSON) of a host into a results file; -json turns one measurement back
+claims   judges the paper's claims on results files
+roofline prints ceilings, rooflines, bandwidths and crossovers of a results file
 capabilities  writes the registry of the Neural Engine's operations; -check only compares
 power    prints the live power of this host's rails, to check the set-up before a run
 `
@@ -44,6 +50,8 @@ var commands = map[string]command{
 	"map":          mapCommand,
 	"convert":      convertCommand,
 	"capabilities": capabilitiesCommand,
+	"claims":       claimsCommand,
+	"roofline":     rooflineCommand,
 	"power":        powerCommand,
 }
 
