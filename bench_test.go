@@ -112,7 +112,8 @@ type session struct {
 	measured []measured // of rows, in the same order
 	facts    []results.Fact
 
-	paces paces
+	paces    paces
+	recorded map[string]int // rows by name in the results file, under -resume
 }
 
 // open prepares a run. Everything that can be wrong with the flags or the
@@ -138,6 +139,9 @@ func open(o options, known []device.Opener) (*session, error) {
 	s.meter = power.Open(powerConfig())
 	s.facts = s.hostFacts()
 	if s.path = s.resultsPath(); s.path != "" {
+		if o.resume {
+			s.recorded = recordedRows(s.path)
+		}
 		if s.file, err = results.Create(s.path, s.facts); err != nil {
 			s.close()
 			return nil, err

@@ -19,6 +19,7 @@ type options struct {
 	quick     bool
 	staging   staging
 	results   string
+	resume    bool
 	software  string // chip family of the software Neural Engine, or ""
 }
 
@@ -31,6 +32,7 @@ func (o *options) register(f *flag.FlagSet) {
 	f.Var(&o.staging, "staging", "`rule` for operands: published, resident or staged")
 	f.StringVar(&o.software, "ane-software", "", "run the software Neural Engine of a chip `family` (h13 to h17) too, as ANE-software: it checks programs, its times mean nothing")
 	f.StringVar(&o.results, "results", "", "results `file`, appended to; none: no file (default results/<chip>.txt)")
+	f.BoolVar(&o.resume, "resume", false, "leave out arms that the results file holds already, as often as -count says")
 }
 
 // list is a comma-separated flag.

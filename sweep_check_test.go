@@ -296,6 +296,38 @@ func TestFaultyEnginesInSweeps(t *testing.T) {
 	}
 }
 
+// TestResume: what the file holds as often as -count says is left out, the rest
+// is measured; without anything left no line is printed.
+func TestResume(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "host.txt")
+	run := func(args ...string) (stdout string) {
+		t.Helper()
+		stdout, stderr, code := child(t, nil, append([]string{"-results=" + path, "-engines=CPU"}, args...)...)
+		if code != 0 {
+			t.Fatalf("%v: status %d: %s", args, code, stderr)
+		}
+		return stdout
+	}
+	k512, k1024 := "GEMV/device=CPU/dtype=fp32/K=512/N=512", "GEMV/device=CPU/dtype=fp32/K=1024/N=1024"
+	run("-test.bench=GEMV/.*/.*/K=512")
+	run("-test.bench=GEMV/.*/.*/K=(512|1024)", "-resume")
+	require.Equal(t, []string{k512, k1024}, rowNames(t, path))
+	if out := run("-test.bench=GEMV/.*/.*/K=(512|1024)", "-resume"); strings.Contains(out, "Benchmark") {
+		t.Errorf("a line was printed though nothing was left:\n%s", out)
+	}
+	require.Len(t, rowNames(t, path), 2)
+	run("-test.bench=GEMV/.*/.*/K=512", "-resume", "-test.count=2")
+	require.Equal(t, []string{k512, k1024, k512, k512}, rowNames(t, path), "fewer than -count are recorded: all are measured again")
+	run("-test.bench=GEMV/.*/.*/K=512")
+	require.Len(t, rowNames(t, path), 5, "without -resume")
+	if out := run("-test.bench=DeviceMap", "-workloads=GEMM-floor", "-resume"); !strings.Contains(out, "GEMM-floor") {
+		t.Errorf("the map was not measured:\n%s", out)
+	}
+	if out := run("-test.bench=DeviceMap", "-workloads=GEMM-floor", "-resume"); strings.Contains(out, "Benchmark") {
+		t.Errorf("the map was measured again:\n%s", out)
+	}
+}
+
 func rowNames(t *testing.T, path string) (names []string) {
 	t.Helper()
 	f, err := results.Load(path)
