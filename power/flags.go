@@ -14,35 +14,36 @@ import (
 // is few_samples, no samples is no_samples, and NPU rail miss is
 // rail_zero_in_work. The others are this package's own.
 const (
-	FlagNoSource    = "no_source"         // the meter has no source; nothing is measured
-	FlagNoSamples   = "no_samples"        // no whole sample; Reasons says why
-	FlagFewSamples  = "few_samples"       // some samples, but the window touches fewer than 12 intervals
-	FlagShortWindow = "short_window"      // shorter than 6 s
-	FlagStalled     = "stalled"           // the sampler ended or skipped inside the window
-	FlagFallback    = "source_fallback"   // the package comes from another source than the baseline's first
-	FlagBoardOnly   = "board_only"        // the package is the accelerator board alone, the host not covered
-	FlagIdleMissing = "idle_missing"      // no baseline: no active power
-	FlagIdleStale   = "idle_stale"        // the baseline is older than 10 min and none follows
-	FlagIdleDrift   = "idle_drift"        // the neighbouring baselines differ by > max(20 %, 50 mW)
-	FlagRailMissing = "rail_missing"      // samples lack Package or an expected rail
-	FlagHighCV      = "high_cv"           // the package varies by more than 35 %
-	FlagWarnCV      = "warn_cv"           // the package varies by 15 to 35 %
-	FlagBursty      = "bursty"            // mean and median of the package differ by more than 10 %
-	FlagClamped     = "clamped_active"    // the package is below idle
-	FlagUnresolved  = "unresolved"        // active power below three times its uncertainty
-	FlagWrap        = "wrap"              // a counter wrapped and was repaired
-	FlagReset       = "reset"             // a counter restarted: energy lost
-	FlagNonMonotone = "non_monotone"      // a counter without known range stepped back
-	FlagStale       = "stale_counter"     // a counter did not move
-	FlagBatched     = "batched_counter"   // counters published in bursts, seconds apart
-	FlagBacklog     = "backlog"           // energy of earlier hours came at once and was discarded
-	FlagUnit        = "unit_unknown"      // a channel of unknown unit was left out
-	FlagCombined    = "combined_mismatch" // combined is off CPU+GPU+ANE by > max(3 mW, 1 %)
-	FlagGPU         = "gpu_secondary"     // GPU energy from its secondary read
-	FlagPartTime    = "nvml_part_time"    // the board's sensor looks a quarter of the time
-	FlagSampled     = "sampled_power"     // the package is a sensor's moments, no energy: fast loads alias
-	FlagOpenEdges   = "open_edges"        // varying power and no sample at the edges: energy may be off by 1 %
-	FlagRailZero    = "rail_zero_in_work" // an expected rail is active below 5 mW, by sound samples
+	FlagNoSource     = "no_source"         // the meter has no source; nothing is measured
+	FlagNoPermission = "no_permission"     // and a source is there that this user may not read; Reasons says how
+	FlagNoSamples    = "no_samples"        // no whole sample; Reasons says why
+	FlagFewSamples   = "few_samples"       // some samples, but the window touches fewer than 12 intervals
+	FlagShortWindow  = "short_window"      // shorter than 6 s
+	FlagStalled      = "stalled"           // the sampler ended or skipped inside the window
+	FlagFallback     = "source_fallback"   // the package comes from another source than the baseline's first
+	FlagBoardOnly    = "board_only"        // the package is the accelerator board alone, the host not covered
+	FlagIdleMissing  = "idle_missing"      // no baseline: no active power
+	FlagIdleStale    = "idle_stale"        // the baseline is older than 10 min and none follows
+	FlagIdleDrift    = "idle_drift"        // the neighbouring baselines differ by > max(20 %, 50 mW)
+	FlagRailMissing  = "rail_missing"      // samples lack Package or an expected rail
+	FlagHighCV       = "high_cv"           // the package varies by more than 35 %
+	FlagWarnCV       = "warn_cv"           // the package varies by 15 to 35 %
+	FlagBursty       = "bursty"            // mean and median of the package differ by more than 10 %
+	FlagClamped      = "clamped_active"    // the package is below idle
+	FlagUnresolved   = "unresolved"        // active power below three times its uncertainty
+	FlagWrap         = "wrap"              // a counter wrapped and was repaired
+	FlagReset        = "reset"             // a counter restarted: energy lost
+	FlagNonMonotone  = "non_monotone"      // a counter without known range stepped back
+	FlagStale        = "stale_counter"     // a counter did not move
+	FlagBatched      = "batched_counter"   // counters published in bursts, seconds apart
+	FlagBacklog      = "backlog"           // energy of earlier hours came at once and was discarded
+	FlagUnit         = "unit_unknown"      // a channel of unknown unit was left out
+	FlagCombined     = "combined_mismatch" // combined is off CPU+GPU+ANE by > max(3 mW, 1 %)
+	FlagGPU          = "gpu_secondary"     // GPU energy from its secondary read
+	FlagPartTime     = "nvml_part_time"    // the board's sensor looks a quarter of the time
+	FlagSampled      = "sampled_power"     // the package is a sensor's moments, no energy: fast loads alias
+	FlagOpenEdges    = "open_edges"        // varying power and no sample at the edges: energy may be off by 1 %
+	FlagRailZero     = "rail_zero_in_work" // an expected rail is active below 5 mW, by sound samples
 
 	FlagCrossMarginal = "cross_check_marginal" // two sources differ by 5 to 15 %
 	FlagCrossMismatch = "cross_check_mismatch" // two sources differ by more than 15 %
@@ -99,7 +100,7 @@ func (c Confidence) String() string { return [...]string{"none", "low", "medium"
 
 // ceilings is the confidence that a flag leaves. Source: power.md 5.3.
 var ceilings = map[string]Confidence{
-	FlagNoSource: None, FlagNoSamples: None, FlagSlept: None,
+	FlagNoSource: None, FlagNoPermission: None, FlagNoSamples: None, FlagSlept: None,
 	FlagReset: None, FlagNonMonotone: None, FlagStale: None,
 
 	FlagFewSamples: Low, FlagHighCV: Low, FlagIdleMissing: Low, FlagClamped: Low, FlagUnresolved: Low,

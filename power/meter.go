@@ -15,7 +15,7 @@ import (
 type Meter struct {
 	conf    Config
 	readers []*reader // in order of rank; each rail comes from the first that has it
-	reasons []string
+	absent  absences
 
 	stop context.CancelFunc
 	done sync.WaitGroup
@@ -38,15 +38,15 @@ func Open(c Config) *Meter {
 	if c.State == nil {
 		c.State = hostState(c)
 	}
-	sources, reasons := choose(c)
-	return start(c, sources, reasons)
+	sources, absent := choose(c)
+	return start(c, sources, absent)
 }
 
 // start makes the meter of opened sources.
-func start(c Config, sources []source, reasons []string) *Meter {
+func start(c Config, sources []source, absent absences) *Meter {
 	ctx, cancel := context.WithCancel(context.Background())
 	m := &Meter{
-		conf: c, reasons: reasons, stop: cancel,
+		conf: c, absent: absent, stop: cancel,
 		open:    map[*Window]struct{}{},
 		changed: make(chan struct{}),
 	}
@@ -98,7 +98,7 @@ func (m *Meter) Interval() time.Duration { return m.conf.Interval }
 
 // Reasons says, for each source that was probed and not used, why, and what to
 // do about it.
-func (m *Meter) Reasons() []string { return slices.Clone(m.reasons) }
+func (m *Meter) Reasons() []string { return slices.Clone(m.absent.reasons) }
 
 // Live is the newest sample of one source.
 type Live struct {
@@ -139,7 +139,7 @@ func (m *Meter) why() []string {
 		all = append(all, "power: the meter is closed")
 	}
 	if len(m.readers) == 0 {
-		return append(all, m.reasons...)
+		return append(all, m.absent.reasons...)
 	}
 	for _, r := range m.readers {
 		all = append(all, r.why()...)

@@ -69,7 +69,7 @@ func (s *trace) count() (runs int) {
 }
 
 // begun starts a meter that reads the sources alone.
-func begun(c Config, sources ...source) *Meter { return start(c.withDefaults(), sources, nil) }
+func begun(c Config, sources ...source) *Meter { return start(c.withDefaults(), sources, absences{}) }
 
 // opened makes the source of one gauge.
 func opened[G gauge](g G, err error) (source, error) {

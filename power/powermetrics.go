@@ -81,8 +81,8 @@ func (p *powermetrics) probe(interval time.Duration) error {
 	case err == nil:
 		return nil
 	case ticket != nil:
-		return fmt.Errorf("powermetrics: needs root and sudo would ask for a password (%v); "+
-			"run sudo -v in this terminal first, or run as root: %w", ticket, ErrUnavailable)
+		return &notAllowed{fmt.Sprintf("powermetrics: needs root and sudo would ask for a password (%v); "+
+			"run sudo -v in this terminal first, or run as root", ticket)}
 	default:
 		return fmt.Errorf("%w: %w", err, ErrUnavailable)
 	}

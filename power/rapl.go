@@ -97,10 +97,10 @@ func (r *rapl) check() (*rapl, error) {
 				packages++
 			}
 		case z.rail == Package && errors.Is(err, fs.ErrPermission):
-			return nil, fmt.Errorf("rapl: /%s/energy_uj: permission denied (readable by root only since CVE-2020-8694); "+
+			return nil, &notAllowed{fmt.Sprintf("rapl: /%s/energy_uj: permission denied (readable by root only since CVE-2020-8694); "+
 				`until the next boot: sudo chgrp "$(id -gn)" /%[2]s/intel-rapl*/energy_uj && sudo chmod g+r /%[2]s/intel-rapl*/energy_uj; `+
-				`for good, a udev rule: SUBSYSTEM=="powercap", ACTION=="add", RUN+="/bin/chgrp GROUP /sys%%p/energy_uj", RUN+="/bin/chmod g+r /sys%%p/energy_uj": %w`,
-				z.dir, powercap, ErrUnavailable)
+				`for good, a udev rule: SUBSYSTEM=="powercap", ACTION=="add", RUN+="/bin/chgrp GROUP /sys%%p/energy_uj", RUN+="/bin/chmod g+r /sys%%p/energy_uj"`,
+				z.dir, powercap)}
 		case z.rail == Package:
 			return nil, fmt.Errorf("rapl: %w: %w", err, ErrUnavailable)
 		}

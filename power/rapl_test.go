@@ -214,6 +214,9 @@ func TestRAPLAbsent(t *testing.T) {
 			m := Open(Config{Only: "rapl", FS: tt.fsys})
 			require.Equal(t, []string{err.Error()}, m.Reasons())
 			require.Equal(t, "none", m.Source())
+			if denied := tt.name == "no permission"; m.Begin().End().Has(FlagNoPermission) != denied {
+				t.Errorf("flag %s is up: %v, want %v", FlagNoPermission, !denied, denied)
+			}
 			require.NoError(t, m.Close())
 		})
 	}

@@ -28,6 +28,9 @@ func (m *Meter) read(e *evidence) Reading {
 	r := Reading{Source: "none", Elapsed: e.elapsed(), e: e, head: new(lane)}
 	if len(e.lanes) == 0 {
 		r.Flags, r.Reasons = []string{FlagNoSource}, m.why()
+		if m.absent.denied {
+			r.Flags = append(r.Flags, FlagNoPermission)
+		}
 		return r
 	}
 	r.head = e.head()

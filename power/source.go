@@ -43,6 +43,15 @@ type counter interface {
 	counters() snapshot
 }
 
+// errDenied marks an absence that a right would end.
+var errDenied = errors.New("permission denied")
+
+// notAllowed is an absence for want of a right; its text says how to get it.
+type notAllowed struct{ text string }
+
+func (e *notAllowed) Error() string   { return e.text }
+func (e *notAllowed) Unwrap() []error { return []error{ErrUnavailable, errDenied} }
+
 // Config chooses how power is measured. Its zero value is the published
 // protocol on this host.
 type Config struct {
@@ -137,40 +146,47 @@ var probes = map[string]probe{
 }
 
 // choose opens the sources in order of rank and returns what is to be read:
-// streams by themselves, gauges grouped. The reasons are those against the
-// sources that did not open.
-func choose(c Config) ([]source, []string) {
+// streams by themselves, gauges grouped. The absences are those of the sources
+// that did not open.
+func choose(c Config) ([]source, absences) {
 	names := hostSources
 	switch {
 	case c.Only == "none":
-		return nil, []string{"power: measurement switched off"}
+		return nil, absences{reasons: []string{"power: measurement switched off"}}
 	case c.Only != "":
 		if probes[c.Only] == nil {
 			known := slices.Sorted(maps.Keys(probes))
-			return nil, []string{fmt.Sprintf("power: unknown source %q; known are %s and none",
-				c.Only, strings.Join(known, ", "))}
+			return nil, absences{reasons: []string{fmt.Sprintf("power: unknown source %q; known are %s and none",
+				c.Only, strings.Join(known, ", "))}}
 		}
 		names = []string{c.Only}
 	case len(names) == 0:
-		return nil, []string{"power: no source is known for this operating system"}
+		return nil, absences{reasons: []string{"power: no source is known for this operating system"}}
 	}
 	var streams []source
 	var gauges []gauge
-	var reasons []string
+	var absent absences
 	for _, name := range names {
 		s, g, err := probes[name](c)
 		switch {
 		case err != nil:
-			reasons = appendNew(reasons, err.Error())
+			absent.reasons = appendNew(absent.reasons, err.Error())
+			absent.denied = absent.denied || errors.Is(err, errDenied)
 		case s != nil:
 			streams = append(streams, s)
 			c.keeper = true
 		default:
 			gauges = append(gauges, g)
 			if w, ok := g.(interface{ warning() string }); ok && w.warning() != "" {
-				reasons = append(reasons, w.warning())
+				absent.reasons = append(absent.reasons, w.warning())
 			}
 		}
 	}
-	return append(streams, group(gauges)...), reasons
+	return append(streams, group(gauges)...), absent
+}
+
+// absences is why sources are not read.
+type absences struct {
+	reasons []string
+	denied  bool // one of them for want of a right
 }
