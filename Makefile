@@ -2,10 +2,11 @@
 
 RESULTS ?= results/M5.txt
 SHARED  ?= ../shared
+MODE    ?= full
 # The hosts that were measured with the suite itself.
 HOSTS   ?= $(filter-out results/M1.txt results/M2.txt results/M5.txt %.quick.txt,$(wildcard results/*.txt))
 
-.PHONY: test bench map claims roofline compare published ci
+.PHONY: test bench map claims roofline compare published reproduce ci
 
 test:            ## all tests
 	go test ./...
@@ -31,6 +32,9 @@ published:       ## convert the paper's JSON again (SHARED names the folder that
 	done
 	go run ./cmd/devicemap convert -force -o results/M5.txt $(addprefix $(SHARED)/paper/,device_map_M5.json \
 		saturation.json bandwidth.json serving.json roofline_analysis.json gemv.json)
+
+reproduce:       ## everything, fail-soft: make reproduce MODE=gates, make reproduce MODE='full -quick'
+	go run ./cmd/devicemap reproduce $(MODE)
 
 ci:              ## what the project's CI runs
 	bash .ci/run

@@ -10,10 +10,18 @@
 //
 // # Claim, command, result
 //
-//	claim                                    command                         published
-//	E01 the winner depends on the workload   go test -bench DeviceMap        results/M1.txt, M2.txt, M5.txt
+//	claim                                        command                   published
+//	E01 the winner depends on the workload       go test -bench DeviceMap  results/M1.txt, M2.txt, M5.txt
+//	E02 peaks; the Neural Engine's GEMM falls    -bench Saturation         results/M5.txt
+//	E03 the activation path's bandwidth          -bench Bandwidth          results/M5.txt
+//	E04 the batch at which the GPU overtakes     -bench Serving            results/M5.txt
+//	E05 one roofline explains the map            -bench Roofline           results/M5.txt
+//	E06 the weight path's bandwidth              -bench GEMV               results/M5.txt
+//	E16 magnitudes at which fp16 goes wrong      -bench NumericCliffs
 //
-// The measurements E02 to E17 join this table as they are built.
+// go run ./cmd/devicemap reproduce runs them all with the published windows;
+// with -list it prints the table with full commands. The other measurements to
+// E17 join it as they are built.
 //
 // # Protocol of one arm
 //

@@ -6,6 +6,7 @@
 //	devicemap roofline results/M5.txt                  # ceilings, rooflines, crossovers
 //	devicemap capabilities docs/capabilities.json      # the registry as a document
 //	devicemap power                                    # live rails of this host
+//	devicemap reproduce                                # everything, fail-soft
 //
 // Measuring is go test's job: go test -bench DeviceMap.
 package main
@@ -31,6 +32,7 @@ const usage = `usage: devicemap map [-watts] FILE
        devicemap claims FILE...
        devicemap roofline FILE
        devicemap power [-for 10s] [-every 500ms] [-source NAME]
+       devicemap reproduce [gates|full] [-quick] [-again] [-results FILE] [-list]
 
 map      prints the device map of a results file
 convert  turns the published result files (JSON) of a host into a results file; -json turns one measurement back
@@ -38,6 +40,7 @@ claims   judges the paper's claims on results files
 roofline prints ceilings, rooflines, bandwidths and crossovers of a results file
 capabilities  writes the registry of the Neural Engine's operations; -check only compares
 power    prints the live power of this host's rails, to check the set-up before a run
+reproduce  runs the gates, the measurements and the analysis, whatever fails; -list prints the table of steps
 `
 
 // command is one subcommand: it declares its flags and returns what to do with
@@ -53,6 +56,7 @@ var commands = map[string]command{
 	"claims":       claimsCommand,
 	"roofline":     rooflineCommand,
 	"power":        powerCommand,
+	"reproduce":    reproduceCommand,
 }
 
 // callError is a call that makes no sense.
