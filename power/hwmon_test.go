@@ -1,8 +1,11 @@
 package power
 
 import (
+	"io/fs"
+	"maps"
 	"math"
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
 	"testing/synctest"
@@ -19,6 +22,24 @@ func files(lines ...string) fstest.MapFS {
 		f[name] = &fstest.MapFile{Data: []byte(content + "\n"), Mode: 0o444}
 	}
 	return f
+}
+
+// shelf is a file system whose files may change while they are read.
+type shelf struct {
+	mu    sync.Mutex
+	files fstest.MapFS
+}
+
+func (s *shelf) put(name, content string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.files[name] = &fstest.MapFile{Data: []byte(content + "\n")}
+}
+
+func (s *shelf) Open(name string) (fs.File, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.files).Open(name)
 }
 
 const h0 = "sys/class/hwmon/hwmon0/"
@@ -72,8 +93,8 @@ func TestHwmonMonitors(t *testing.T) {
 
 func TestHwmonCounter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := files(h0+"name amd_energy", h0+"energy1_input 5000000", h0+"energy1_label Ecore000",
-			h0+"energy17_input 900000000", h0+"energy17_label Esocket0", h0+"energy18_input 100", h0+"energy18_label Esocket1")
+		f := &shelf{files: files(h0+"name amd_energy", h0+"energy1_input 5000000", h0+"energy1_label Ecore000",
+			h0+"energy17_input 900000000", h0+"energy17_label Esocket0", h0+"energy18_input 100", h0+"energy18_label Esocket1")}
 		g, err := openHwmon(Config{FS: f})
 		require.NoError(t, err)
 		m := begun(Config{Interval: time.Second}, group([]gauge{g})...)
@@ -81,8 +102,8 @@ func TestHwmonCounter(t *testing.T) {
 		synctest.Wait()
 		w := m.Begin()
 		time.Sleep(999 * time.Millisecond)
-		f[h0+"energy17_input"] = &fstest.MapFile{Data: []byte("940000000\n")}
-		f[h0+"energy18_input"] = &fstest.MapFile{Data: []byte("10000100\n")}
+		f.put(h0+"energy17_input", "940000000")
+		f.put(h0+"energy18_input", "10000100")
 		time.Sleep(time.Millisecond)
 		synctest.Wait()
 		r := w.End()
