@@ -86,10 +86,7 @@ func (r *Reading) flags(stale, drift bool) []string {
 	_, resolved := r.Resolved(Package)
 	cv, _ := r.CV()
 	_, idle := r.Idle(Package)
-	n := head.notes
-	for _, l := range r.e.lanes {
-		n |= l.notes & (noteThermal | noteThrottled | noteForeign)
-	}
+	n := r.notes()
 	var flags []string
 	add := func(name string, set bool) {
 		if set {
@@ -132,6 +129,16 @@ func (r *Reading) flags(stale, drift bool) []string {
 	})
 	add(FlagRailZero, zero && !doubt)
 	return flags
+}
+
+// notes are the doubts about the headline's samples, and what any source says
+// of the host.
+func (r *Reading) notes() notes {
+	n := r.head.notes
+	for _, l := range r.e.lanes {
+		n |= l.notes & (noteThermal | noteThrottled | noteForeign)
+	}
+	return n
 }
 
 // firstHad reports whether the first source gave a baseline of a rail: it then
