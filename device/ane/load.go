@@ -24,8 +24,7 @@ type weights interface {
 	Size() uint64
 }
 
-// load compiles s through the cache, opens it on the device and proves its
-// place.
+// load compiles s through the cache and opens it on the device.
 func (e *engine) load(s source, staged bool) (_ *program, err error) {
 	p := &program{engine: e, name: s.name, staged: staged}
 	defer func() {
@@ -47,14 +46,12 @@ func (e *engine) load(s source, staged bool) (_ *program, err error) {
 	if err := e.cache.trim(bytesUnder(p.entry.path(bundleDir))); err != nil {
 		return nil, err
 	}
-	if err := checkPlacement(os.DirFS(p.entry.path(bundleDir))); err != nil {
-		return nil, &NotOnANEError{Engine: e.config.Name, Program: s.name, Dir: p.entry.dir, Err: err}
-	}
 	p.bind(s)
 	return p, e.adopt(p)
 }
 
-// openLocked compiles and loads while no other process compiles the entry.
+// openLocked compiles, loads and proves the place of a program while no other
+// process compiles the entry.
 func (e *engine) openLocked(t *entry, s source) (run *e5rt.Program, err error) {
 	unlock, err := t.lockCompile()
 	if err != nil {
@@ -80,6 +77,10 @@ func (e *engine) openLocked(t *entry, s source) (run *e5rt.Program, err error) {
 	if err != nil {
 		err = e.driver(s.name, t, err)
 		return nil, errors.Join(err, t.record(err.Error()))
+	}
+	// The next compile of the entry may rewrite the bundle.
+	if err := checkPlacement(os.DirFS(t.path(bundleDir))); err != nil {
+		return nil, errors.Join(&NotOnANEError{e.config.Name, s.name, t.dir, err}, run.Close())
 	}
 	if err := t.record(""); err != nil {
 		return nil, errors.Join(err, run.Close())

@@ -22,6 +22,7 @@ func programProbes() []check {
 		{"10", "spellings", probeSpellings},
 		{"11", "limits and slices", probeLimits},
 		{"14", "native forms", probeNative},
+		{"14b", "every operation", askOperations},
 		{"15", "wide layer_norm", probeWideLayerNorm},
 		{"16", "odd functions", probeOddFunctions},
 	}
