@@ -92,12 +92,18 @@ func (d *dying) Run() error {
 	return d.Program.Run()
 }
 
-// child runs this test binary as a benchmark run of its own.
-func child(t *testing.T, env []string, args ...string) (stdout, stderr string, code int) {
+// alone skips a test that starts a benchmark run of its own.
+func alone(t *testing.T) {
 	t.Helper()
 	if suite != nil {
 		t.Skip("benchmarks are running in this process; a second run would disturb them")
 	}
+}
+
+// child runs this test binary as a benchmark run of its own.
+func child(t *testing.T, env []string, args ...string) (stdout, stderr string, code int) {
+	t.Helper()
+	alone(t)
 	exe, err := os.Executable()
 	require.NoError(t, err)
 	cmd := exec.Command(exe, append([]string{"-test.run=^$", "-test.bench=DeviceMap", "-test.benchtime=1x"}, args...)...)
