@@ -1,6 +1,7 @@
 package lower
 
 import (
+	"devicemap/internal/fp16"
 	"devicemap/internal/graph"
 	"devicemap/internal/mil"
 )
@@ -17,10 +18,10 @@ func crossProduct(l *lowering, n *graph.Node) ([]*mil.Value, error) {
 // crossCorrelation is a convolution whose filter is the template.
 func crossCorrelation(l *lowering, n *graph.Node) ([]*mil.Value, error) {
 	x, t := n.In[0].Shape, n.In[1].Shape
-	if t[1] > l.chip.MaxKernelWidth {
-		return nil, l.limit("template width", t[1], l.chip.MaxKernelWidth, "correlate parts of the template and add the results")
+	y, err := l.filtered(graph.Conv{}.Defaults(), l.reshape(l.in(n, 0), 1, 1, x[0], x[1]), filter{n.In[1], []int{1, 1, t[0], t[1]}})
+	if err != nil {
+		return nil, err
 	}
-	y := l.conv(graph.Conv{}.Defaults(), l.reshape(l.in(n, 0), 1, 1, x[0], x[1]), l.as(n, 1, 1, 1, t[0], t[1]))
 	return one(l.reshape(y, n.Out[0].Shape...))
 }
 
@@ -65,8 +66,8 @@ func furthestPoints(l *lowering, n *graph.Node) ([]*mil.Value, error) {
 			near = l.binary("minimum", near, d)
 		}
 		far := l.binary("greater_equal", near, l.fold("reduce_max", near, 0))
-		first := l.fold("reduce_min", l.choose(far, index, l.Builder.Half(beyond)), 0)
-		hot := l.choose(l.binary("equal", index, first), ones, l.Builder.Half(0)) // [N, 1]
+		first := l.fold("reduce_min", l.choose(far, index, l.half(beyond)), 0)
+		hot := l.choose(l.binary("equal", index, first), ones, l.half(0)) // [N, 1]
 		last = l.matmul(l.transpose(hot, 1, 0), p, false)
 		chosen = append(chosen, last)
 	}
@@ -79,8 +80,12 @@ func radiusSearch(l *lowering, n *graph.Node) ([]*mil.Value, error) {
 	points, centres := n.In[0].Shape[0], n.In[1].Shape[0]
 	diff := l.sub(l.reshape(l.in(n, 0), points, 1, 3), l.reshape(l.in(n, 1), 1, centres, 3))
 	d := l.reshape(l.matmul(l.mul(diff, diff), l.plane("sum", 1, 1, 3), true), points, centres)
-	in := l.binary("less_equal", d, l.Builder.Half(r*r))
-	return one(l.choose(in, l.plane("ones", 1, points, centres), l.Builder.Half(0)))
+	reach := l.half(min(r*r, fp16.Max))
+	if r < 0 {
+		reach = l.half(-1)
+	}
+	in := l.binary("less_equal", d, reach)
+	return one(l.choose(in, l.plane("ones", 1, points, centres), l.half(0)))
 }
 
 func scaledElementwise(l *lowering, n *graph.Node) ([]*mil.Value, error) {

@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 
+	"devicemap/internal/fp16"
 	"devicemap/internal/graph"
 	"devicemap/internal/mil"
 )
@@ -49,11 +50,11 @@ var composed = map[graph.UnaryFn]func(l *lowering, u graph.Unary, x *mil.Value) 
 	graph.Round:  func(l *lowering, _ graph.Unary, x *mil.Value) *mil.Value { return l.round(x) },
 	// The native softplus is 0 from 11.09 on.
 	graph.Softplus: func(l *lowering, _ graph.Unary, x *mil.Value) *mil.Value {
-		low := l.op("softplus", mil.In("x", l.op("minimum", mil.In("x", x), mil.In("y", l.Builder.Half(10)))))
-		return l.add(low, l.op("relu", mil.In("x", l.add(x, l.Builder.Half(-10)))))
+		low := l.op("softplus", mil.In("x", l.op("minimum", mil.In("x", x), mil.In("y", l.half(10)))))
+		return l.add(low, l.op("relu", mil.In("x", l.add(x, l.half(-10)))))
 	},
 	graph.MulScalar: func(l *lowering, u graph.Unary, x *mil.Value) *mil.Value { return l.scale(x, u.A) },
-	graph.AddScalar: func(l *lowering, u graph.Unary, x *mil.Value) *mil.Value { return l.add(x, l.Builder.Half(u.A)) },
+	graph.AddScalar: func(l *lowering, u graph.Unary, x *mil.Value) *mil.Value { return l.add(x, l.half(u.A)) },
 	graph.Sin: func(l *lowering, _ graph.Unary, x *mil.Value) *mil.Value {
 		if l.chip.Trig {
 			return l.op("sin", mil.In("x", x))
@@ -77,6 +78,9 @@ func unary(l *lowering, n *graph.Node) ([]*mil.Value, error) {
 	if u.Fn == graph.GELUTanh || u.Fn == graph.GELUSigmoid {
 		name = string(graph.GELU)
 	}
+	if u.Fn == graph.Clip { // no half lies beyond
+		u.A, u.B = max(u.A, -fp16.Max), min(u.B, fp16.Max)
+	}
 	args := []mil.Arg{mil.In("x", x)}
 	if f := settings[u.Fn]; f != nil {
 		args = append(args, f(u)...)
@@ -93,8 +97,12 @@ func (l *lowering) sub(x, y *mil.Value) *mil.Value { return l.binary("sub", x, y
 func (l *lowering) mul(x, y *mil.Value) *mil.Value { return l.binary("mul", x, y) }
 
 // rounds reports whether v comes from a rounding kernel, into which the
-// compiler folds a scalar multiplier and then drops it.
+// compiler folds a scalar multiplier and then drops it. A move between the two
+// may be removed before that.
 func rounds(v *mil.Value) bool {
+	for v.Def != nil && (v.Def.Op == "reshape" || v.Def.Op == "transpose") {
+		v = v.Def.In("x")
+	}
 	return v.Def != nil && slices.Contains([]string{"floor", "ceil", "round"}, v.Def.Op)
 }
 
@@ -102,12 +110,12 @@ func rounds(v *mil.Value) bool {
 // compiler. A rounded x takes k in its full shape.
 func (l *lowering) scale(x *mil.Value, k float64) *mil.Value {
 	switch {
-	case k == 0:
+	case fp16.Round(k) == 0:
 		return l.sub(x, x)
 	case rounds(x):
 		return l.mul(x, l.plane("k", k, x.Type.Shape...))
 	}
-	return l.mul(x, l.Builder.Half(k))
+	return l.mul(x, l.half(k))
 }
 
 // plane is a constant tensor of one value.
@@ -120,11 +128,11 @@ func (l *lowering) plane(name string, v float64, shape ...int) *mil.Value {
 // an integer anyway.
 func (l *lowering) round(x *mil.Value) *mil.Value {
 	away := l.op("round", mil.In("x", x))
-	half := l.op("round", mil.In("x", l.mul(x, l.Builder.Half(0.5))))
+	half := l.op("round", mil.In("x", l.mul(x, l.half(0.5))))
 	even := l.add(half, half) // a tie's even neighbour; not a product, which the compiler would drop
 	gap := l.op("abs", mil.In("x", l.sub(x, l.op("floor", mil.In("x", x)))))
-	nearest := l.choose(l.binary("equal", gap, l.Builder.Half(0.5)), even, away)
-	small := l.binary("less", l.op("abs", mil.In("x", x)), l.Builder.Half(1024))
+	nearest := l.choose(l.binary("equal", gap, l.half(0.5)), even, away)
+	small := l.binary("less", l.op("abs", mil.In("x", x)), l.half(1024))
 	return l.choose(small, nearest, x)
 }
 
@@ -157,20 +165,39 @@ func (l *lowering) sine(x *mil.Value, turn float64) *mil.Value {
 
 func binary(l *lowering, n *graph.Node) ([]*mil.Value, error) {
 	name := n.Op.Name()
-	x, y := l.in(n, 0), l.in(n, 1)
-	if name == string(graph.Mul) {
-		x, y = l.full(x, y), l.full(y, x)
+	if name == string(graph.Mul) || name == string(graph.Div) {
+		for i, v := range n.In {
+			if k, ok := single(v); ok && n.In[1-i].Const == nil {
+				return one(l.byOne(n, i, k))
+			}
+		}
 	}
-	return one(l.binary(name, x, y))
+	return one(l.binary(name, l.in(n, 0), l.in(n, 1)))
 }
 
-// full widens a constant of one element to the shape of a rounded partner; see
-// [rounds].
-func (l *lowering) full(v, partner *mil.Value) *mil.Value {
-	if v.Def == nil || v.Def.Op != "const" || !rounds(partner) || graph.Shape(v.Type.Shape).Elems() != 1 {
-		return v
+// single is the value of a constant of one element.
+func single(v *graph.Value) (k float64, ok bool) {
+	if v.Const == nil || v.Const.Len() != 1 {
+		return 0, false
 	}
-	return l.add(v, l.plane("zeros", 0, partner.Type.Shape...))
+	return float64(v.Const.Narrow[0]), true
+}
+
+// byOne is a product or quotient whose operand i is the single constant k,
+// with the care that [lowering.scale] takes.
+func (l *lowering) byOne(n *graph.Node, i int, k float64) *mil.Value {
+	operands := [2]*mil.Value{}
+	x := l.in(n, 1-i)
+	operands[1-i] = x
+	switch {
+	case n.Op.Name() == string(graph.Mul) && fp16.Round(k) == 0:
+		return l.reshape(l.sub(x, x), n.Out[0].Shape...)
+	case rounds(x):
+		operands[i] = l.plane(n.In[i].Name, k, n.Out[0].Shape...)
+	default:
+		operands[i] = l.in(n, i)
+	}
+	return l.binary(n.Op.Name(), operands[0], operands[1])
 }
 
 // selectRule widens a to the shape of cond where a and b alone are smaller.
@@ -186,12 +213,21 @@ func selectRule(l *lowering, n *graph.Node) ([]*mil.Value, error) {
 	return one(l.choose(cond, a, b))
 }
 
+// prelu is native for constant slopes; computed ones scale the negative part.
 func prelu(l *lowering, n *graph.Node) ([]*mil.Value, error) {
-	slope, err := l.baked(n, 1)
-	if err != nil {
-		return nil, err
+	x := l.in(n, 0)
+	if n.In[1].Const != nil {
+		return one(l.op("prelu", mil.In("alpha", l.in(n, 1)), mil.In("x", x)))
 	}
-	return one(l.op("prelu", mil.In("alpha", slope), mil.In("x", l.in(n, 0))))
+	below := l.binary("minimum", x, l.half(0))
+	return one(l.add(l.op("relu", mil.In("x", x)), l.mul(below, l.as(n, 1, along(x, 1)...))))
+}
+
+// along is the shape that broadcasts a vector along one axis of x.
+func along(x *mil.Value, axis int) []int {
+	shape := slices.Repeat([]int{1}, len(x.Type.Shape))
+	shape[axis] = x.Type.Shape[axis]
+	return shape
 }
 
 func cast(l *lowering, n *graph.Node) ([]*mil.Value, error) {

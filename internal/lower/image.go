@@ -27,10 +27,7 @@ func depthToSpace(l *lowering, n *graph.Node) ([]*mil.Value, error) {
 // then columns.
 func spaceToBatch(l *lowering, n *graph.Node) ([]*mil.Value, error) {
 	op, x := n.Op.(graph.SpaceToBatch), l.in(n, 0)
-	if op.Pad != [4]int{} {
-		x = l.op("pad", mil.Half("constant_val", 0), mil.Word("mode", "constant"),
-			mil.Ints("pad", 0, 0, 0, 0, op.Pad[0], op.Pad[1], op.Pad[2], op.Pad[3]), mil.In("x", x))
-	}
+	x = l.border(x, op.Pad, 0)
 	s := x.Type.Shape
 	batch, c, bh, bw := s[0], s[1], op.Block[0], op.Block[1]
 	h, w := s[2]/bh, s[3]/bw
@@ -108,14 +105,13 @@ func affine(l *lowering, n *graph.Node) ([]*mil.Value, error) {
 	if !l.chip.Texture {
 		return nil, l.none("it needs the texture engine, from A14 on")
 	}
-	t, err := l.baked(n, 1)
-	if err != nil {
-		return nil, err
+	if n.In[1].Const == nil {
+		return nil, l.none("the matrices must be constant")
 	}
 	op := n.Op.(graph.Affine)
 	return one(l.op("affine", mil.Flag("align_corners", op.AlignCorners), mil.Word("coordinates_mode", "normalized_minus_one_to_one"),
 		mil.Int("output_height", op.Size[0]), mil.Int("output_width", op.Size[1]), mil.Word("padding_mode", "constant"),
-		mil.Half("padding_value", 0), mil.Word("sampling_mode", "bilinear"), mil.In("transform_matrix", t), mil.In("x", l.in(n, 0))))
+		mil.Half("padding_value", 0), mil.Word("sampling_mode", "bilinear"), mil.In("transform_matrix", l.in(n, 1)), mil.In("x", l.in(n, 0))))
 }
 
 // window is the contiguous view of a flattened operand.

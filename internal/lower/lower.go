@@ -16,9 +16,11 @@ package lower
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	"devicemap/internal/chip"
+	"devicemap/internal/fp16"
 	"devicemap/internal/graph"
 	"devicemap/internal/mil"
 )
@@ -62,7 +64,7 @@ type lowering struct {
 	node   *graph.Node           // being lowered
 	values []*mil.Value          // by graph value ID
 	origin map[*mil.Value]string // node that a value belongs to
-	order  []*mil.Value          // of origin
+	err    error                 // first refusal that a helper met
 }
 
 // rule lowers the current node; in holds its operands, nil for constants until
@@ -83,7 +85,11 @@ func Lower(g *graph.Graph, c chip.Chip) (*Lowered, error) {
 		l.note(in, "input "+v.Name)
 		out.Inputs = append(out.Inputs, in)
 	}
+	used := live(g)
 	for _, n := range g.Nodes {
+		if !used[n] {
+			continue
+		}
 		if err := l.lower(n); err != nil {
 			return nil, err
 		}
@@ -92,14 +98,29 @@ func Lower(g *graph.Graph, c chip.Chip) (*Lowered, error) {
 	for _, o := range g.Outputs {
 		out.Outputs = append(out.Outputs, l.Output(o.Name, l.value(o.Value)))
 	}
-	if err := l.preflight(); err != nil {
-		return nil, err
-	}
 	var err error
 	if out.Program, out.Weights, err = l.Build(); err != nil {
 		return nil, fmt.Errorf("graph %s: %w", g.Name, err)
 	}
+	prune(&out.Program.Func)
+	if err := l.preflight(&out.Program.Func); err != nil {
+		return nil, err
+	}
 	return out, nil
+}
+
+// live are the nodes that an output depends on.
+func live(g *graph.Graph) map[*graph.Node]bool {
+	used := map[*graph.Node]bool{}
+	for _, o := range g.Outputs {
+		used[o.Value.Node] = true
+	}
+	for _, n := range slices.Backward(g.Nodes) {
+		for _, v := range n.In {
+			used[v.Node] = used[v.Node] || used[n]
+		}
+	}
+	return used
 }
 
 func (l *lowering) lower(n *graph.Node) error {
@@ -111,6 +132,9 @@ func (l *lowering) lower(n *graph.Node) error {
 	results, err := r(l, n)
 	if err != nil {
 		return err
+	}
+	if l.err != nil {
+		return l.err
 	}
 	if err := l.Err(); err != nil {
 		return fmt.Errorf("%s: %w", n.Name, err)
@@ -137,12 +161,19 @@ func (l *lowering) limit(what string, got, limit int, hint string) error {
 func (l *lowering) note(v *mil.Value, node string) {
 	if _, ok := l.origin[v]; !ok {
 		l.origin[v] = node
-		l.order = append(l.order, v)
 	}
 }
 
-// op adds a statement for the current node.
+// op adds a statement for the current node. A number that is infinite or no
+// number as a half has no spelling and refuses the node.
 func (l *lowering) op(name string, args ...mil.Arg) *mil.Value {
+	for _, a := range args {
+		for _, o := range a.Operands {
+			if o.Lit != nil && len(o.Lit.Floats) == 1 && !finite(o.Lit.Floats[0]) {
+				l.refuseNumber(a.Name)
+			}
+		}
+	}
 	v := l.Op(name, args...)
 	if l.node != nil {
 		l.note(v, l.node.Name)
@@ -160,6 +191,35 @@ func (l *lowering) value(v *graph.Value) *mil.Value {
 	return l.values[v.ID]
 }
 
+// half is a scalar constant.
+func (l *lowering) half(v float64) *mil.Value {
+	if !finite(fp16.Round(v)) {
+		l.refuseNumber("a scalar")
+		v = 0
+	}
+	return l.Half(v)
+}
+
+func finite(v float64) bool { return !math.IsInf(v, 0) && !math.IsNaN(v) }
+
+func (l *lowering) refuseNumber(what string) {
+	if l.err == nil && l.node != nil {
+		l.err = l.none("%s of it is not finite in fp16, whose limit is %d; scale the operands instead", what, fp16.Max)
+	}
+}
+
+// positive is a small positive addend or floor that would vanish in fp16,
+// where it keeps zeros from being divided by zeros, as the smallest half.
+func positive(v float64) float64 {
+	if v > 0 {
+		return max(v, smallest)
+	}
+	return v
+}
+
+// smallest is the least positive half.
+const smallest = 0x1p-24
+
 // in is operand i of n.
 func (l *lowering) in(n *graph.Node, i int) *mil.Value { return l.value(n.In[i]) }
 
@@ -170,34 +230,4 @@ func (l *lowering) as(n *graph.Node, i int, shape ...int) *mil.Value {
 		return l.Weight(n.In[i].Name, c.Narrow, shape...)
 	}
 	return l.reshape(l.in(n, i), shape...)
-}
-
-// baked is operand i, which the operation takes as a constant only.
-func (l *lowering) baked(n *graph.Node, i int) (*mil.Value, error) {
-	if n.In[i].Const == nil {
-		return nil, l.none("operand %d must be a constant", i)
-	}
-	return l.in(n, i), nil
-}
-
-// preflight holds every tensor of the program to the chip's limits.
-func (l *lowering) preflight() error {
-	for _, v := range l.order {
-		s := v.Type.Shape
-		moved := v.Def != nil && v.Def.Op == "transpose"
-		for axis, d := range s {
-			limit := l.chip.MaxAxis
-			switch {
-			case moved:
-				limit = l.chip.MaxTransposeAxis
-			case len(s) == 4 && axis == 1:
-				limit = chip.MaxChannels
-			}
-			if d > limit {
-				return &LimitError{l.origin[v], fmt.Sprintf("axis %d of %v:", axis, graph.Shape(s)), d, limit, l.chip.String(),
-					"cut the axis into parts, or fold it into another one"}
-			}
-		}
-	}
-	return nil
 }

@@ -7,27 +7,64 @@ import (
 	"devicemap/internal/mil"
 )
 
-// reshape gives x a shape; the same shape costs nothing.
+// reshape gives x a shape; the same shape costs nothing, and of several in a
+// row the last one counts.
 func (l *lowering) reshape(x *mil.Value, shape ...int) *mil.Value {
+	for x.Def != nil && x.Def.Op == "reshape" {
+		x = x.Def.In("x")
+	}
 	if slices.Equal(x.Type.Shape, shape) {
 		return x
 	}
 	return l.op("reshape", mil.Ints("shape", shape...), mil.In("x", x))
 }
 
-// transpose permutes the axes of x; the identity costs nothing.
+// transpose permutes the axes of x; the identity costs nothing, and several in
+// a row are one.
 func (l *lowering) transpose(x *mil.Value, perm ...int) *mil.Value {
+	perm = slices.Clone(perm)
+	for x.Def != nil && x.Def.Op == "transpose" {
+		inner := x.Def.Ints("perm")
+		for i, p := range perm {
+			perm[i] = inner[p]
+		}
+		x = x.Def.In("x")
+	}
 	if slices.Equal(perm, sequence(len(perm))) {
 		return x
 	}
 	return l.op("transpose", mil.Ints("perm", perm...), mil.In("x", x))
 }
 
+// tile repeats x per axis. The native operation is verified for factors built
+// of 2 and 3; others broadcast a new axis against zeros.
 func (l *lowering) tile(x *mil.Value, reps ...int) *mil.Value {
-	if !slices.ContainsFunc(reps, func(r int) bool { return r != 1 }) {
+	native := slices.Clone(reps)
+	for axis, r := range reps {
+		if r == smooth(r) {
+			continue
+		}
+		native[axis] = 1
+		s := slices.Clone(x.Type.Shape)
+		flat := l.reshape(x, graph.Shape(s[:axis]).Elems(), 1, s[axis], graph.Shape(s[axis+1:]).Elems())
+		s[axis] *= r
+		x = l.reshape(l.add(flat, l.plane("zeros", 0, 1, r, 1, 1)), s...)
+	}
+	if !slices.ContainsFunc(native, func(r int) bool { return r != 1 }) {
 		return x
 	}
-	return l.op("tile", mil.Ints("reps", reps...), mil.In("x", x))
+	return l.op("tile", mil.Ints("reps", native...), mil.In("x", x))
+}
+
+// smooth is the part of r that is built of 2 and 3.
+func smooth(r int) int {
+	s := 1
+	for _, p := range []int{2, 3} {
+		for r%p == 0 {
+			r, s = r/p, s*p
+		}
+	}
+	return s
 }
 
 // join concatenates along axis.
@@ -166,33 +203,65 @@ func tile(l *lowering, n *graph.Node) ([]*mil.Value, error) {
 	return one(l.tile(l.in(n, 0), n.Op.(graph.Tile).Reps...))
 }
 
+// pad is native for constants. Mirrored and repeated edges are native on the
+// last two axes, and where no edge is repeated beyond the axis's length; others
+// are picked.
 func pad(l *lowering, n *graph.Node) ([]*mil.Value, error) {
-	op := n.Op.(graph.Pad)
-	var pads []int
-	for _, p := range op.Pads {
-		pads = append(pads, p[0], p[1])
+	op, x := n.Op.(graph.Pad), l.in(n, 0)
+	pads := make([]int, 2*len(op.Pads))
+	for axis, p := range op.Pads {
+		size := x.Type.Shape[axis]
+		far := op.Mode == graph.PadReplicate && max(p[0], p[1]) > size
+		if p != [2]int{} && op.Mode != graph.PadConstant && (axis < len(op.Pads)-2 || far) {
+			x = l.take(x, axis, mirrored(op.Mode, size, p))
+			continue
+		}
+		pads[2*axis], pads[2*axis+1] = p[0], p[1]
 	}
-	return one(l.op("pad", mil.Half("constant_val", op.Value), mil.Word("mode", string(op.Mode)), mil.Ints("pad", pads...), mil.In("x", l.in(n, 0))))
+	if !slices.ContainsFunc(pads, func(p int) bool { return p != 0 }) {
+		return one(x)
+	}
+	return one(l.op("pad", mil.Half("constant_val", op.Value), mil.Word("mode", string(op.Mode)), mil.Ints("pad", pads...), mil.In("x", x)))
 }
 
-// gather joins slices of size 1 along an axis that is not the last: bit exact.
-func gather(l *lowering, n *graph.Node) ([]*mil.Value, error) {
-	op, x := n.Op.(graph.Gather), l.in(n, 0)
-	rank := len(x.Type.Shape)
-	pick := func(x *mil.Value, axis int) *mil.Value {
-		var parts []*mil.Value
-		for _, i := range op.Indices {
-			parts = append(parts, l.cut(x, axis, i, 1))
+// mirrored lists the elements of an axis of length n with its padding.
+func mirrored(mode graph.PadMode, n int, p [2]int) []int {
+	var list []int
+	for i := -p[0]; i < n+p[1]; i++ {
+		at := min(max(i, 0), n-1)
+		if mode == graph.PadReflect {
+			at -= i - at // as far inside as i is outside
 		}
-		return l.join(axis, parts...)
+		list = append(list, at)
 	}
+	return list
+}
+
+func gather(l *lowering, n *graph.Node) ([]*mil.Value, error) {
+	op := n.Op.(graph.Gather)
+	return one(l.take(l.in(n, 0), op.Axis, op.Indices))
+}
+
+// take joins slices along an axis that is not the last, one for each run of
+// neighbours: bit exact.
+func (l *lowering) take(x *mil.Value, axis int, indices []int) *mil.Value {
+	rank := len(x.Type.Shape)
 	switch {
 	case rank == 1:
-		return one(l.reshape(pick(l.reshape(x, x.Type.Shape[0], 1), 0), n.Out[0].Shape...))
-	case op.Axis == rank-1:
-		return one(l.swapLast(pick(l.swapLast(x), rank-2)))
+		return l.reshape(l.take(l.reshape(x, x.Type.Shape[0], 1), 0, indices), len(indices))
+	case axis == rank-1:
+		return l.swapLast(l.take(l.swapLast(x), rank-2, indices))
 	}
-	return one(pick(x, op.Axis))
+	var parts []*mil.Value
+	for from := 0; from < len(indices); {
+		to := from + 1
+		for to < len(indices) && indices[to] == indices[to-1]+1 {
+			to++
+		}
+		parts = append(parts, l.cut(x, axis, indices[from], to-from))
+		from = to
+	}
+	return l.join(axis, parts...)
 }
 
 // gatherAlongAxis picks by a product with a one-hot matrix, since the compiler
@@ -204,6 +273,9 @@ func gatherAlongAxis(l *lowering, n *graph.Node) ([]*mil.Value, error) {
 	if w > maxIndex {
 		return nil, l.limit("gathered axis", w, maxIndex, "gather from parts of it")
 	}
+	if planes := n.In[1].Shape.Elems() * w; planes > maxPlane {
+		return nil, l.limit("number of comparisons", planes, maxPlane, "gather fewer rows at a time")
+	}
 	rank := len(n.In[0].Shape)
 	perm := sequence(rank)
 	perm[axis], perm[rank-1] = perm[rank-1], perm[axis]
@@ -211,8 +283,9 @@ func gatherAlongAxis(l *lowering, n *graph.Node) ([]*mil.Value, error) {
 	shape := slices.Clone(idx.Type.Shape)
 	c := graph.Shape(shape).Elems() / k
 	at := l.op("clip", mil.Half("alpha", 0), mil.Half("beta", float64(w-1)), mil.In("x", l.reshape(idx, c, k, 1)))
+	at = l.op("floor", mil.In("x", at))
 	hit := l.binary("equal", at, l.Weight("index", planeOf([]int{1, 1, w}, 2), 1, 1, w))
-	pick := l.choose(hit, l.plane("ones", 1, c, k, w), l.Builder.Half(0))
+	pick := l.choose(hit, l.plane("ones", 1, c, k, w), l.half(0))
 	y := l.matmul(pick, l.reshape(x, c, w, 1), false)
 	return one(l.transpose(l.reshape(y, shape...), perm...))
 }

@@ -37,7 +37,7 @@ func (l *lowering) mean(x *mil.Value, axes ...int) *mil.Value {
 func (l *lowering) standardize(x *mil.Value, eps float64, axes ...int) *mil.Value {
 	centred := l.sub(x, l.mean(x, axes...))
 	variance := l.mean(l.mul(centred, centred), axes...)
-	inv := l.op("rsqrt", mil.Half("epsilon", 0), mil.In("x", l.add(variance, l.Builder.Half(eps))))
+	inv := l.op("rsqrt", mil.Half("epsilon", 0), mil.In("x", l.add(variance, l.half(positive(eps)))))
 	return l.mul(centred, inv)
 }
 
@@ -77,7 +77,7 @@ func rmsNorm(l *lowering, n *graph.Node) ([]*mil.Value, error) {
 
 // normalized is x/max(‖x‖₂, floor) along axis.
 func (l *lowering) normalized(x *mil.Value, axis int, floor float64) *mil.Value {
-	norm := l.binary("maximum", l.fold("reduce_l2_norm", x, axis), l.Builder.Half(floor))
+	norm := l.binary("maximum", l.fold("reduce_l2_norm", x, axis), l.half(positive(floor)))
 	return l.binary("real_div", x, norm)
 }
 
@@ -95,29 +95,34 @@ func groupNorm(l *lowering, n *graph.Node) ([]*mil.Value, error) {
 	return one(l.affinely(n, y, 1))
 }
 
-func instanceNorm(l *lowering, n *graph.Node) ([]*mil.Value, error) {
-	gamma, err := l.baked(n, 1)
-	if err != nil {
-		return nil, err
-	}
-	beta, err := l.baked(n, 2)
-	if err != nil {
-		return nil, err
-	}
-	return one(l.op("instance_norm", mil.In("gamma", gamma), mil.In("beta", beta),
-		mil.Half("epsilon", n.Op.(graph.InstanceNorm).Eps), mil.In("x", l.in(n, 0))))
+// baked reports whether all operands of n but the first are constants.
+func baked(n *graph.Node) bool {
+	return !slices.ContainsFunc(n.In[1:], func(v *graph.Value) bool { return v.Const == nil })
 }
 
-func batchNorm(l *lowering, n *graph.Node) ([]*mil.Value, error) {
-	args := []mil.Arg{mil.Half("epsilon", n.Op.(graph.BatchNorm).Eps), mil.In("x", l.in(n, 0))}
-	for i, name := range []string{"gamma", "beta", "mean", "variance"} {
-		v, err := l.baked(n, i+1)
-		if err != nil {
-			return nil, err
-		}
-		args = append(args, mil.In(name, v))
+// instanceNorm is native for constant parameters; computed ones scale the
+// native norm with unit parameters.
+func instanceNorm(l *lowering, n *graph.Node) ([]*mil.Value, error) {
+	eps, x := mil.Half("epsilon", positive(n.Op.(graph.InstanceNorm).Eps)), l.in(n, 0)
+	if baked(n) {
+		return one(l.op("instance_norm", mil.In("gamma", l.in(n, 1)), mil.In("beta", l.in(n, 2)), eps, mil.In("x", x)))
 	}
-	return one(l.op("batch_norm", args...))
+	c := x.Type.Shape[1]
+	unit := l.op("instance_norm", mil.In("gamma", l.plane("unit", 1, c)), mil.In("beta", l.plane("zero", 0, c)), eps, mil.In("x", x))
+	return one(l.affinely(n, unit, 1))
+}
+
+// batchNorm is native for constant statistics; computed ones are applied by
+// the definition.
+func batchNorm(l *lowering, n *graph.Node) ([]*mil.Value, error) {
+	eps, x := positive(n.Op.(graph.BatchNorm).Eps), l.in(n, 0)
+	if baked(n) {
+		return one(l.op("batch_norm", mil.In("gamma", l.in(n, 1)), mil.In("beta", l.in(n, 2)), mil.In("mean", l.in(n, 3)),
+			mil.In("variance", l.in(n, 4)), mil.Half("epsilon", eps), mil.In("x", x)))
+	}
+	shape := along(x, 1)
+	inv := l.op("rsqrt", mil.Half("epsilon", 0), mil.In("x", l.add(l.as(n, 4, shape...), l.half(eps))))
+	return one(l.affinely(n, l.mul(l.sub(x, l.as(n, 3, shape...)), inv), 1))
 }
 
 func localResponse(l *lowering, n *graph.Node) ([]*mil.Value, error) {
@@ -140,5 +145,5 @@ func lrn(l *lowering, n *graph.Node) ([]*mil.Value, error) {
 func minMaxNorm(l *lowering, n *graph.Node) ([]*mil.Value, error) {
 	op, x := n.Op.(graph.MinMaxNorm), l.in(n, 0)
 	lo, hi := l.fold("reduce_min", x, op.Axis), l.fold("reduce_max", x, op.Axis)
-	return one(l.binary("real_div", l.sub(x, lo), l.add(l.sub(hi, lo), l.Builder.Half(op.Eps))))
+	return one(l.binary("real_div", l.sub(x, lo), l.add(l.sub(hi, lo), l.half(positive(op.Eps)))))
 }

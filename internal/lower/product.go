@@ -4,12 +4,28 @@ import (
 	"math"
 	"slices"
 
+	"devicemap/internal/fp16"
 	"devicemap/internal/graph"
 	"devicemap/internal/mil"
 )
 
+// matmul is x·y or x·yᵀ. The compiler refuses one of rank 5 behind a
+// transpose, so that it is done at rank 4.
 func (l *lowering) matmul(x, y *mil.Value, transposeY bool) *mil.Value {
+	if len(x.Type.Shape) == 5 {
+		z := l.matmul(l.batched(x), l.batched(y), transposeY)
+		return l.reshape(z, append(slices.Clone(x.Type.Shape[:4]), z.Type.Shape[3])...)
+	}
 	return l.op("matmul", mil.Flag("transpose_x", false), mil.Flag("transpose_y", transposeY), mil.In("x", x), mil.In("y", y))
+}
+
+// batched folds the second and third axis of a tensor of rank 5.
+func (l *lowering) batched(x *mil.Value) *mil.Value {
+	s := x.Type.Shape
+	if len(s) != 5 {
+		return x
+	}
+	return l.reshape(x, s[0], s[1]*s[2], s[3], s[4])
 }
 
 // linear is x·Wᵀ with the weight [out, in], the layout proven for every weight
@@ -36,10 +52,10 @@ func matmul(l *lowering, n *graph.Node) ([]*mil.Value, error) {
 		x = l.swapLast(x)
 	}
 	if c := n.In[1]; c.Const != nil && len(c.Shape) == 2 {
-		w := l.value(c)
-		if !op.TransposeY {
-			w = l.Weight(c.Name, turned(c.Const.Narrow, c.Shape[0], c.Shape[1]), c.Shape[1], c.Shape[0])
+		if op.TransposeY {
+			return one(l.matmul(x, l.value(c), true))
 		}
+		w := l.Weight(c.Name, turned(c.Const.Narrow, c.Shape[0], c.Shape[1]), c.Shape[1], c.Shape[0])
 		return one(l.matmul(x, w, true))
 	}
 	y := l.in(n, 1)
@@ -50,12 +66,18 @@ func matmul(l *lowering, n *graph.Node) ([]*mil.Value, error) {
 	return one(l.matmul(l.lead(x, lead), l.lead(y, lead), false))
 }
 
-// turned is the transpose of w [rows, cols].
+// turned is the transpose of w [rows, cols], made in square tiles that stay in
+// the cache.
 func turned(w []float32, rows, cols int) []float32 {
+	const side = 32
 	t := make([]float32, len(w))
-	for i := range rows {
-		for j := range cols {
-			t[j*rows+i] = w[i*cols+j]
+	for top := 0; top < rows; top += side {
+		for left := 0; left < cols; left += side {
+			for i := top; i < min(top+side, rows); i++ {
+				for j := left; j < min(left+side, cols); j++ {
+					t[j*rows+i] = w[i*cols+j]
+				}
+			}
 		}
 	}
 	return t
@@ -89,18 +111,24 @@ func (l *lowering) lead(x *mil.Value, lead []int) *mil.Value {
 	return l.tile(x, reps...)
 }
 
+// einsum is native for a constant second operand; a computed one takes a
+// product for each n and h.
 func einsum(l *lowering, n *graph.Node) ([]*mil.Value, error) {
-	b, err := l.baked(n, 1)
-	if err != nil {
-		return nil, err
+	x, y := l.in(n, 0), l.in(n, 1)
+	if n.In[1].Const != nil {
+		return one(l.op("einsum", mil.Word("equation", "nchw,nwhu->nchu"), mil.List("values", x, y)))
 	}
-	return one(l.op("einsum", mil.Word("equation", "nchw,nwhu->nchu"), mil.List("values", l.in(n, 0), b)))
+	z := l.matmul(l.transpose(x, 0, 2, 1, 3), l.transpose(y, 0, 2, 1, 3), false)
+	return one(l.transpose(z, 0, 2, 1, 3))
 }
 
 // cumsum is a product with a triangular matrix of ones along the last axis:
 // exact through the wide accumulator.
 func cumsum(l *lowering, n *graph.Node) ([]*mil.Value, error) {
 	axis, s := n.Op.(graph.CumSum).Axis, n.In[0].Shape
+	if s[axis] > l.chip.MaxAxis {
+		return nil, l.limit("summed axis", s[axis], l.chip.MaxAxis, "sum parts of it and add the last sum of each to the next")
+	}
 	return one(l.onLast(l.in(n, 0), axis, func(x *mil.Value) *mil.Value {
 		d := s[axis]
 		w := make([]float32, d*d)
@@ -123,9 +151,15 @@ func (l *lowering) onLast(x *mil.Value, axis int, f func(*mil.Value) *mil.Value)
 	return l.transpose(f(l.transpose(x, perm...)), perm...)
 }
 
-// Query axes are cut into tiles of about this many rows, which is exact and up
-// to three times faster.
-const queryTile = 512
+// queryTiles cuts sq queries over sk keys into tiles of about 512 rows, which
+// is exact and up to three times faster. Attention to another sequence gains
+// only when both are long.
+func queryTiles(sq, sk int) int {
+	if sq != sk && (sq < 768 || sk < 512) {
+		return 1
+	}
+	return max(1, (sq+256)/512)
+}
 
 // attention decomposes softmax(scale·q·kᵀ + mask)·v in exact query tiles.
 func attention(l *lowering, n *graph.Node) ([]*mil.Value, error) {
@@ -139,10 +173,9 @@ func attention(l *lowering, n *graph.Node) ([]*mil.Value, error) {
 	kT := l.transpose(k, 0, 1, 3, 2)
 	var mask *mil.Value
 	if len(n.In) == 4 {
-		s := n.In[3].Shape
-		mask = l.as(n, 3, append(slices.Repeat([]int{1}, 4-len(s)), s...)...)
+		mask = l.mask(n.In[3])
 	}
-	tiles := max(1, (sq+queryTile/2)/queryTile)
+	tiles := queryTiles(sq, sk)
 	rows := (sq + tiles - 1) / tiles
 	var parts []*mil.Value
 	for from := 0; from < sq; from += rows {
@@ -167,6 +200,22 @@ func attention(l *lowering, n *graph.Node) ([]*mil.Value, error) {
 // hidden is added to the scores that a query must not see. It is finite, since
 // fp16 infinities have no spelling.
 const hidden = -1e4
+
+// mask is an additive mask at rank 4. Infinities of a constant one become
+// [hidden].
+func (l *lowering) mask(v *graph.Value) *mil.Value {
+	shape := append(slices.Repeat([]int{1}, 4-len(v.Shape)), v.Shape...)
+	if v.Const == nil {
+		return l.reshape(l.value(v), shape...)
+	}
+	m := slices.Clone(v.Const.Narrow)
+	for i, x := range m {
+		if fp16.Float32(fp16.Bits(x)) < -fp16.Max {
+			m[i] = hidden
+		}
+	}
+	return l.Weight(v.Name, m, shape...)
+}
 
 // causal is the mask of query rows from..from+count over keys 0..sk.
 func (l *lowering) causal(from, count, sk int) *mil.Value {

@@ -34,7 +34,7 @@ func arg(l *lowering, n *graph.Node) ([]*mil.Value, error) {
 	}
 	hit := l.binary(meets, x, l.fold(best, x, op.Axis))
 	index := l.Weight("index", planeOf(s, op.Axis), s...)
-	return one(l.reshape(l.fold("reduce_min", l.choose(hit, index, l.Builder.Half(beyond)), op.Axis), n.Out[0].Shape...))
+	return one(l.reshape(l.fold("reduce_min", l.choose(hit, index, l.half(beyond)), op.Axis), n.Out[0].Shape...))
 }
 
 // planeOf has at each place its index along axis.
@@ -49,6 +49,10 @@ func planeOf(shape []int, axis int) []float32 {
 
 // maxRanked bounds the axis that is sorted: the construction needs its square.
 const maxRanked = 512
+
+// maxPlane bounds the elements of the planes that a construction compares:
+// 32 MB as halves.
+const maxPlane = 1 << 24
 
 func topK(l *lowering, n *graph.Node) ([]*mil.Value, error) {
 	op := n.Op.(graph.TopK)
@@ -69,12 +73,14 @@ func (l *lowering) ranked(n *graph.Node, axis, k int, descending bool) ([]*mil.V
 	if w > maxRanked {
 		return nil, l.limit("sorted axis", w, maxRanked, "sort parts of it and merge them on the host")
 	}
-	rank := len(s)
+	rank, c := len(s), s.Elems()/w
+	if planes := c * w * w; planes > maxPlane {
+		return nil, l.limit("number of comparisons", planes, maxPlane, "sort fewer rows at a time")
+	}
 	perm := sequence(rank)
 	perm[axis], perm[rank-1] = perm[rank-1], perm[axis]
 	moved := l.transpose(l.in(n, 0), perm...)
 	shape := slices.Clone(moved.Type.Shape)
-	c := graph.Shape(s).Elems() / w
 	a, b := l.reshape(moved, c, w, 1), l.reshape(moved, c, 1, w) // x_i down, x_j across
 	before := "less"
 	if descending {
@@ -86,7 +92,7 @@ func (l *lowering) ranked(n *graph.Node, axis, k int, descending bool) ([]*mil.V
 			earlier[i] = 1
 		}
 	}
-	zero := l.Builder.Half(0)
+	zero := l.half(0)
 	better := l.choose(l.binary(before, b, a), onesPlane, zero)
 	tie := l.choose(l.binary("equal", b, a), l.Weight("earlier", earlier, c, w, w), zero)
 	place := l.matmul(l.add(better, tie), l.plane("sum", 1, 1, w), true) // [c, w, 1]
