@@ -26,12 +26,23 @@
 // [Open] takes any symbol lookup, so that tests run all of this on any host
 // through internal/softane. Such an engine is never timed unless asked for,
 // and its name says "software".
+//
+// # Open points
+//
+// The interface is private, and what is known of it is second-hand. On a Mac
+//
+//	go test ./device/ane -run 'Probe$' -v
+//
+// asks the silicon what is still open, each question in a process of its own,
+// and prints one screen to paste into an issue.
 package ane
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -41,7 +52,7 @@ import (
 	"devicemap/internal/graph"
 )
 
-// Config describes an engine. Lookup, Arch and CacheDir must be given.
+// Config describes an engine. Lookup and Arch must be given.
 type Config struct {
 	// Lookup finds the C functions of e5rt, like dlsym.
 	Lookup func(symbol string) (uintptr, error)
@@ -51,8 +62,8 @@ type Config struct {
 	Library, Host string
 	Arch          string // compiler target, such as "h13"
 
-	CacheDir      string
-	MaxCacheBytes int64 // 0: DefaultMaxCacheBytes
+	CacheDir      string // of compiled programs; "": devicemap/ane in the user's cache directory
+	MaxCacheBytes int64  // 0: DefaultMaxCacheBytes
 
 	// Isolate compiles a program that is new to the cache in another process;
 	// nil compiles it in this one. See [e5rt.CompileInChild].
@@ -98,8 +109,15 @@ func open(lib *e5rt.Lib, c Config) (*engine, error) {
 	if c.Wait == 0 {
 		c.Wait = defaultWait
 	}
-	if c.CacheDir == "" || c.MaxCacheBytes < 0 || c.Wait < 0 {
-		return nil, fmt.Errorf("ane: cache directory %q, bound %d bytes, wait %v: want a directory and positive values", c.CacheDir, c.MaxCacheBytes, c.Wait)
+	if c.MaxCacheBytes < 0 || c.Wait < 0 {
+		return nil, fmt.Errorf("ane: cache of %d bytes, wait of %v: want 0 (default) or more", c.MaxCacheBytes, c.Wait)
+	}
+	if c.CacheDir == "" {
+		dir, err := os.UserCacheDir()
+		if err != nil {
+			return nil, fmt.Errorf("ane: no place for the program cache: %w; set Config.CacheDir", err)
+		}
+		c.CacheDir = filepath.Join(dir, "devicemap", "ane")
 	}
 	target, err := chip.Of(c.Arch)
 	if err != nil {

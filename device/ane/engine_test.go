@@ -2,6 +2,8 @@ package ane
 
 import (
 	"math"
+	"os"
+	"path/filepath"
 	"sync"
 	"testing"
 
@@ -209,4 +211,27 @@ func TestInfinitiesAreTold(t *testing.T) {
 	big(lax)
 	require.NoError(t, lax.Run())
 	require.True(t, math.IsInf(float64(lax.Output(0)[0]), 1))
+}
+
+func TestConfig(t *testing.T) {
+	soft, err := softane.New(softane.H13)
+	require.NoError(t, err)
+	defer soft.Close()
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	t.Setenv("HOME", t.TempDir())
+	e, err := Open(Config{Lookup: soft.Lookup, Arch: "h13"})
+	require.NoError(t, err)
+	require.Equal(t, "ANE", e.Info().Name)
+	user, err := os.UserCacheDir()
+	require.NoError(t, err)
+	require.Equal(t, filepath.Join(user, "devicemap", "ane"), e.(*engine).cache.dir)
+	for want, c := range map[string]Config{
+		`architecture "h99" is not known`: {Arch: "h99"},
+		"cache of -1 bytes":               {Arch: "h13", MaxCacheBytes: -1},
+		"wait of -1ns":                    {Arch: "h13", Wait: -1},
+	} {
+		c.Lookup = soft.Lookup
+		_, err := Open(c)
+		require.ErrorContains(t, err, want)
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 
 	"devicemap/device"
 	"devicemap/internal/e5rt"
@@ -25,7 +26,11 @@ type DriverError struct {
 }
 
 func (e *DriverError) Error() string {
-	return fmt.Sprintf("%s: %s on %s: %v; program in %s", e.Engine, e.Program, e.Host, e.Err, e.File)
+	text := fmt.Sprintf("%s: %s on %s: %v", e.Engine, e.Program, e.Host, e.Err)
+	if !strings.Contains(text, e.File) {
+		text += "; program in " + e.File
+	}
+	return text
 }
 
 func (e *DriverError) Unwrap() error { return e.Err }

@@ -14,6 +14,7 @@ import (
 
 	"devicemap/device"
 	"devicemap/internal/e5rt"
+	"devicemap/internal/graph"
 	"devicemap/internal/mil"
 	"devicemap/internal/softane"
 )
@@ -238,4 +239,52 @@ func TestFullCacheLeavesTheEngineUsable(t *testing.T) {
 	require.Empty(t, r.soft.Live())
 	p := r.mustLoad(t, unary(t, "relu", 4), true)
 	require.NoError(t, p.Run())
+}
+
+// TestLimitsAreFoundBeforeTheCompile: what the family's limits exclude never
+// reaches the library.
+func TestLimitsAreFoundBeforeTheCompile(t *testing.T) {
+	r := softRig(t, softane.H13, faulty("e5_compiler_compile", func(uintptr, uintptr, uintptr, uintptr) uintptr {
+		t.Error("the library was asked to compile")
+		return 11
+	}))
+	var limit *device.LimitError
+	var none *device.UnsupportedError
+	tests := []struct {
+		name  string
+		build func(b *graph.Builder) *graph.Value
+		as    any
+		want  string
+	}{
+		{"long axis", func(b *graph.Builder) *graph.Value { return b.Unary(graph.ReLU, b.Input("x", 16385)) }, &limit, "16385 exceeds 16384"},
+		{"no texture engine", func(b *graph.Builder) *graph.Value {
+			return b.Apply(graph.Affine{Size: [2]int{2, 2}}, b.Input("x", 1, 1, 4, 4), b.Const("t", graph.F32(make([]float32, 6)), 1, 6))
+		}, &none, "affine is not supported"},
+	}
+	for _, tt := range tests {
+		b := graph.New(tt.name)
+		b.Output("y", tt.build(b))
+		g, err := b.Build()
+		require.NoError(t, err)
+		p, err := r.Compile(g, device.Options{})
+		require.Nil(t, p, tt.name)
+		require.ErrorIs(t, err, device.ErrRefused, tt.name)
+		require.ErrorAs(t, err, tt.as, tt.name)
+		require.ErrorContains(t, err, tt.want, tt.name)
+	}
+	require.Empty(t, r.cache.held, "a refused graph took space")
+}
+
+func TestUnusableWeights(t *testing.T) {
+	b := graph.New("weights")
+	b.Output("y", b.Linear(b.Input("x", 1, 2), b.Const("w", graph.F32([]float32{1, 1e6}), 1, 2), nil))
+	g, err := b.Build()
+	require.NoError(t, err)
+	r := softRig(t, softane.H13)
+	_, err = r.Compile(g, device.Options{})
+	require.ErrorIs(t, err, device.ErrRefused)
+	var bad *mil.WeightError
+	require.ErrorAs(t, err, &bad)
+	require.NotErrorIs(t, err, device.ErrOutOfMemory)
+	require.ErrorIs(t, r.refused("big", &mil.SizeError{Bytes: 3 << 30}), device.ErrOutOfMemory)
 }

@@ -4,11 +4,11 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path/filepath"
 	"sync/atomic"
 	"time"
 
 	"devicemap/device"
+	"devicemap/internal/chip"
 	"devicemap/internal/e5rt"
 )
 
@@ -62,16 +62,13 @@ func hostEngine(isolate func(context.Context, e5rt.Job) (e5rt.Verdict, error)) (
 	if err != nil {
 		return nil, unavailable(err)
 	}
-	dir, err := os.UserCacheDir()
-	if err != nil {
-		return nil, fmt.Errorf("ane: program cache: %w", err)
-	}
 	lib.Pace.Notify = func(wait time.Duration, failures int) {
 		fmt.Fprintf(os.Stderr, "ane: waiting %v before the next compile: %d failed in a row\n", wait.Round(time.Second), failures)
 	}
+	arch, known := h.target(os.Getenv(targetEnv))
 	return open(lib, Config{
-		Library: "Espresso e5rt", Host: h.brand + ", macOS build " + h.build, Arch: h.target(os.Getenv(targetEnv)),
-		CacheDir: filepath.Join(dir, "devicemap", "ane"), Isolate: isolate, RefuseInf: true,
+		Library: "Espresso e5rt", Host: h.name(known), Arch: arch,
+		Isolate: isolate, RefuseInf: true,
 	})
 }
 
@@ -85,15 +82,28 @@ type host struct {
 	build string // of macOS, "25C56"
 }
 
-// target is the compiler target of the chip, or the given override. An unknown
-// generation counts as the oldest: what that runs, all run.
-func (h host) target(override string) string {
+// target is the compiler target of the chip, M(n) being h(n+12), or the given
+// override. known is false where the generation is not one of package chip; it
+// then counts as the oldest: what that runs, all run.
+func (h host) target(override string) (arch string, known bool) {
 	if override != "" {
-		return override
+		return override, true
 	}
 	var n int
-	if _, err := fmt.Sscanf(h.brand, "Apple M%d", &n); err != nil || n < 1 {
-		return "h13"
+	if _, err := fmt.Sscanf(h.brand, "Apple M%d", &n); err == nil {
+		arch = fmt.Sprintf("h%d", n+12)
+		if _, err := chip.Of(arch); err == nil {
+			return arch, true
+		}
 	}
-	return fmt.Sprintf("h%d", n+12)
+	return chip.Archs()[0], false
+}
+
+// name describes the host for people and for the cache.
+func (h host) name(known bool) string {
+	s := h.brand + ", macOS build " + h.build
+	if !known {
+		s += ", chip not known to this program and held to the M1's limits (" + targetEnv + " overrides)"
+	}
+	return s
 }

@@ -2,6 +2,7 @@ package ane
 
 import (
 	"math"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -48,13 +49,22 @@ func TestSentinel(t *testing.T) {
 }
 
 func TestTarget(t *testing.T) {
-	for brand, want := range map[string]string{
-		"Apple M1": "h13", "Apple M2 Pro": "h14", "Apple M3 Max": "h15", "Apple M4": "h16", "Apple M5": "h17",
-		"Intel(R) Core(TM) i9": "h13", "Apple processor": "h13", "": "h13",
-	} {
-		if got := (host{brand: brand}).target(""); got != want {
-			t.Errorf("target of %q = %s, want %s", brand, got, want)
+	tests := []struct {
+		brand, override, arch string
+		known                 bool
+	}{
+		{"Apple M1", "", "h13", true}, {"Apple M2 Pro", "", "h14", true}, {"Apple M3 Max", "", "h15", true},
+		{"Apple M4", "", "h16", true}, {"Apple M5", "", "h17", true}, {"Apple M1", "h15", "h15", true},
+		{"Apple M99", "", "h13", false}, {"Apple M0", "", "h13", false}, {"Apple processor", "", "h13", false}, {"", "", "h13", false},
+	}
+	for _, tt := range tests {
+		h := host{brand: tt.brand, build: "25C56"}
+		arch, known := h.target(tt.override)
+		if arch != tt.arch || known != tt.known {
+			t.Errorf("target of %q with override %q = %s, %t, want %s, %t", tt.brand, tt.override, arch, known, tt.arch, tt.known)
+		}
+		if noted := strings.Contains(h.name(known), "not known"); noted == known {
+			t.Errorf("name of %q = %q", tt.brand, h.name(known))
 		}
 	}
-	require.Equal(t, "h15", host{brand: "Apple M1"}.target("h15"))
 }

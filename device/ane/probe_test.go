@@ -50,7 +50,8 @@ func TestProbe(t *testing.T) {
 	if err != nil {
 		t.Skipf("no Neural Engine: %v", err)
 	}
-	fmt.Printf("\nNeural Engine probes: %s, macOS build %s, %s, suite %s\n\n", h.brand, h.build, h.target(""), revision())
+	arch, known := h.target("")
+	fmt.Printf("\nNeural Engine probes: %s, %s, suite %s\n\n", h.name(known), arch, revision())
 	for _, c := range probes() {
 		if r := askInChild(t, c, ""); r.Fault != "" && acceptanceID.MatchString(c.id) {
 			t.Errorf("%s (%s): %s", c.id, c.question, r.Fault)
@@ -189,8 +190,15 @@ func probed(dir string) (*subject, error) {
 		s.lookup = s.soft.Lookup
 		lib, err = s.soft.Lib()
 	} else {
+		h, err := readHost()
+		if err != nil {
+			return nil, err
+		}
+		c.Arch, _ = h.target(os.Getenv(targetEnv))
 		s.lookup = systemLookup
-		lib, err = e5rt.Load()
+		if lib, err = e5rt.Load(); err != nil {
+			return nil, err
+		}
 	}
 	if err != nil {
 		return nil, err
