@@ -1,12 +1,13 @@
 # The suite itself needs only go test; these are shortcuts.
 
 RESULTS ?= results/M5.txt
+FIGURES ?= docs/figures/$(basename $(notdir $(RESULTS)))
 SHARED  ?= ../shared
 MODE    ?= full
 # The hosts that were measured with the suite itself.
 HOSTS   ?= $(filter-out results/M1.txt results/M2.txt results/M5.txt %.quick.txt,$(wildcard results/*.txt))
 
-.PHONY: test bench map claims roofline compare published reproduce ci
+.PHONY: test bench map claims roofline figures compare published reproduce ci
 
 test:            ## all tests
 	go test ./...
@@ -22,6 +23,9 @@ claims:          ## the paper's claims on the published hosts and on every recor
 
 roofline:        ## ceilings, rooflines and crossovers of a results file
 	go run ./cmd/devicemap roofline $(RESULTS)
+
+figures:         ## figures 1 to 5 of a results file: make figures RESULTS=results/M5.txt FIGURES=docs/figures/M5
+	go run ./cmd/devicemap figures -o $(FIGURES) $(RESULTS)
 
 compare:         ## two hosts, one table
 	go tool benchstat results/M1.txt results/M5.txt

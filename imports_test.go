@@ -32,6 +32,7 @@ var floors = map[string]int{
 	"devicemap/internal/mil":       2,
 	"devicemap/internal/softane":   4,
 	"devicemap/internal/lower":     3,
+	"devicemap/internal/figures":   4,
 	"devicemap/device/ane":         4,
 	"devicemap/device/cpu":         4,
 	"devicemap/device/gpu":         4,

@@ -132,7 +132,7 @@ func activationWatts(f *File) Finding {
 
 func weightWatts(f *File) Finding {
 	arms := measured(f.Points(GEMVBench), PeakGBpsPerW)
-	ks := sizes(arms, "K")
+	ks := Sizes(arms, "K")
 	for i := len(ks) - 1; i >= 0; i-- {
 		at := keep(arms, func(a *Arm) bool { return a.Int("K") == ks[i] && a.Int("N") == ks[i] })
 		ane, ok1 := bestOf(at, ANE, PeakGBpsPerW)

@@ -38,7 +38,7 @@ func servingClaims() []Claim {
 // atBatches judges the ANE against the GPU at each batch that both have.
 func (f *File) atBatches(workload, unit string) (batches []int, outcomes []Outcome, ratios []float64) {
 	arms := keep(f.Points(ServingBench), func(a *Arm) bool { return a.Workload == workload })
-	for _, b := range sizes(arms, "batch") {
+	for _, b := range Sizes(arms, "batch") {
 		at := keep(arms, func(a *Arm) bool { return a.Int("batch") == b })
 		ane, ok1 := bestOf(at, ANE, unit)
 		gpu, ok2 := bestOf(at, GPU, unit)

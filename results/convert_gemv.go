@@ -53,7 +53,7 @@ func fromGEMV(f *File, data []byte) error {
 			return nil
 		})
 		if err != nil {
-			return fmt.Errorf("K=%d N=%d: %w", s.K, s.N, err)
+			return fmt.Errorf("product K=%d N=%d: %w", s.K, s.N, err)
 		}
 	}
 	return nil

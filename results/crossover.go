@@ -107,7 +107,7 @@ var ServingWorkloads = []ServingWorkload{
 func (f *File) Series(workload, unit, first, second string) []Pair {
 	arms := keep(f.Points(ServingBench), func(a *Arm) bool { return a.Workload == workload })
 	var pairs []Pair
-	for _, b := range sizes(arms, "batch") {
+	for _, b := range Sizes(arms, "batch") {
 		at := keep(arms, func(a *Arm) bool { return a.Int("batch") == b })
 		x, ok1 := bestOf(at, first, unit)
 		y, ok2 := bestOf(at, second, unit)
@@ -118,8 +118,19 @@ func (f *File) Series(workload, unit, first, second string) []Pair {
 	return pairs
 }
 
-// sizes lists the values of a numeric key in ascending order.
-func sizes(arms []*Arm, key string) []int {
+// ServingRivals are the kinds whose crossovers are of interest: ANE and GPU as
+// published, or CPU and GPU on a host without a Neural Engine.
+func (f *File) ServingRivals() (first, second string) {
+	for _, e := range f.Engines(ServingBench) {
+		if e.Kind() == ANE {
+			return ANE, GPU
+		}
+	}
+	return CPU, GPU
+}
+
+// Sizes lists the values of a numeric key in ascending order.
+func Sizes(arms []*Arm, key string) []int {
 	var list []int
 	for _, a := range arms {
 		if n := a.Int(key); n > 0 && !slices.Contains(list, n) {

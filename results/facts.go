@@ -137,8 +137,8 @@ func (f *File) IsPublished() bool {
 	return strings.HasPrefix(source, Published)
 }
 
-// host is what to call the file's machine.
-func (f *File) host() string {
+// Host is what to call the file's machine.
+func (f *File) Host() string {
 	host, _ := f.Fact(KeyHost)
 	chip, _ := f.Fact("chip")
 	cpu, _ := f.Fact("cpu")

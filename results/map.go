@@ -137,7 +137,7 @@ func meet(lines []Line, a, b column) bool {
 }
 
 func (t *mapTable) title() {
-	t.printf("Device map: %s\n", t.file.host())
+	t.printf("Device map: %s\n", t.file.Host())
 	if source, ok := t.file.Fact(KeySource); ok {
 		// Not "source:", which benchstat would read as configuration where the
 		// map stands in the output of go test.

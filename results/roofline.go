@@ -222,7 +222,7 @@ func (f *File) Rooflines() ([]Roofline, error) {
 // place computes roof = min(C, BW·AI), C being the conv peak for convolutions
 // and else the GEMM peak.
 func (f *File) place(c *Ceilings, ridge float64, w Work) Placement {
-	p := Placement{Work: w, Intensity: w.Intensity(bytesOf(c.DType))}
+	p := Placement{Work: w, Intensity: w.Intensity(ElementBytes(c.DType))}
 	compute := c.GEMM.Value
 	if w.isConv() {
 		compute = c.Conv.Value
@@ -271,8 +271,8 @@ func archetypeLabel(name string) string {
 	return name
 }
 
-// bytesOf is the size of an element.
-func bytesOf(dtype string) int {
+// ElementBytes is the size of an element.
+func ElementBytes(dtype string) int {
 	switch dtype {
 	case "fp64":
 		return 8

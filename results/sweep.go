@@ -63,8 +63,12 @@ func (a *Arm) Int(key string) int {
 	return n
 }
 
-// Engine names the arm's device with its arithmetic: "GPU fp16".
-func (a *Arm) Engine() string { return a.Device + " " + a.DType }
+// Engine is the arm's device with its arithmetic.
+func (a *Arm) Engine() Engine { return Engine{a.Device, a.DType} }
+
+// Races reports whether the arm takes part in verdicts: a software stand-in
+// computes like an engine but is not one.
+func (a *Arm) Races() bool { return races(a.Device) }
 
 // keep returns the arms that pass.
 func keep(arms []*Arm, pass func(*Arm) bool) []*Arm {

@@ -16,7 +16,7 @@ func WriteTables(w io.Writer, f *File) error {
 		return err
 	}
 	t := &sweepTables{file: f}
-	t.printf("Ceilings and crossovers: %s\n", f.host())
+	t.printf("Ceilings and crossovers: %s\n", f.Host())
 	if source, ok := f.Fact(KeySource); ok {
 		t.printf("Source: %s\n", source)
 	}
@@ -173,16 +173,13 @@ func (t *sweepTables) crossovers() error {
 	if err := t.file.need(ServingBench); err != nil {
 		return err
 	}
-	kinds := []string{ANE, GPU}
-	if len(t.file.Series(ServingWorkloads[0].Name, PeakItems, ANE, GPU)) == 0 {
-		kinds = []string{CPU, GPU}
-	}
-	t.printf("\nServing: where the %s overtakes the %s\n\n", kinds[1], kinds[0])
+	first, second := t.file.ServingRivals()
+	t.printf("\nServing: where the %s overtakes the %s\n\n", second, first)
 	t.printf("%-11s %-28s %-28s %s\n", "workload", "minimum latency (published)", "sustained", "per watt")
 	for _, w := range ServingWorkloads {
 		var cells []any
 		for _, unit := range []string{PeakItems, Items, ItemsPerW} {
-			cells = append(cells, Cross(t.file.Series(w.Name, unit, kinds[0], kinds[1])).Text(kinds[0], kinds[1]))
+			cells = append(cells, Cross(t.file.Series(w.Name, unit, first, second)).Text(first, second))
 		}
 		t.printf("%-11s %-28s %-28s %s\n", append([]any{w.Name}, cells...)...)
 	}

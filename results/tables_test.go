@@ -37,7 +37,7 @@ func TestTablesOfM5(t *testing.T) {
 func TestTablesSayWhatIsMissing(t *testing.T) {
 	out := tablesText(t, read(t, "BenchmarkSaturation/workload=GEMM/device=CPU/dtype=fp32/N=512 1 1400 peak-GFLOP/s\n"))
 	wantLines(t, out,
-		"CPU fp32       GEMM          1400 N=512        100 % N=512           –",
+		"CPU fp32       GEMM          1400 N=512         100 % N=512           –",
 		"not printed: f.txt has no rows of Bandwidth; run first: go test -bench Bandwidth",
 		"not printed: f.txt has no rows of GEMV; run first: go test -bench GEMV",
 		"not printed: f.txt has no rows of Serving; run first: go test -bench Serving",

@@ -33,7 +33,7 @@ func (w *WeightPath) Holds() bool { return w.Deviation <= WeightPathTolerance }
 func (f *File) WeightPath(kind string) (w *WeightPath, ok bool) {
 	arms := measured(f.Points(GEMVBench), PeakGBps)
 	w = &WeightPath{}
-	for _, k := range sizes(arms, "K") {
+	for _, k := range Sizes(arms, "K") {
 		square := keep(arms, func(a *Arm) bool { return a.Int("K") == k && a.Int("N") == k })
 		if p, ok := bestOf(square, kind, PeakGBps); ok {
 			w.Points = append(w.Points, p.At)

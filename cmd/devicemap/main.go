@@ -4,6 +4,7 @@
 //	devicemap convert published.json > results/M5.txt  # published files
 //	devicemap claims results/M5.txt                    # the paper's claims, judged
 //	devicemap roofline results/M5.txt                  # ceilings, rooflines, crossovers
+//	devicemap figures -o figures results/M5.txt        # figures 1 to 5
 //	devicemap capabilities docs/capabilities.json      # the registry as a document
 //	devicemap power                                    # live rails of this host
 //	devicemap reproduce                                # everything, fail-soft
@@ -31,12 +32,14 @@ const usage = `usage: devicemap map [-watts] FILE
        devicemap capabilities [-check] FILE
        devicemap claims FILE...
        devicemap roofline FILE
+       devicemap figures [-o DIR] FILE
        devicemap power [-for 10s] [-every 500ms] [-source NAME]
        devicemap reproduce [gates|full] [-quick] [-again] [-results FILE] [-list]
 
 map      prints the device map of a results file
 convert  turns the published result files (JSON) of a host into a results file; -json turns one measurement back
 claims   judges the paper's claims on results files
+figures  draws figures 1 to 5 of a results file as SVG and PNG
 roofline prints ceilings, rooflines, bandwidths and crossovers of a results file
 capabilities  writes the registry of the Neural Engine's operations; -check only compares
 power    prints the live power of this host's rails, to check the set-up before a run
@@ -55,6 +58,7 @@ var commands = map[string]command{
 	"capabilities": capabilitiesCommand,
 	"claims":       claimsCommand,
 	"roofline":     rooflineCommand,
+	"figures":      figuresCommand,
 	"power":        powerCommand,
 	"reproduce":    reproduceCommand,
 }
