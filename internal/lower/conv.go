@@ -1,6 +1,7 @@
 package lower
 
 import (
+	"fmt"
 	"slices"
 
 	"devicemap/internal/graph"
@@ -85,13 +86,15 @@ func (l *lowering) columns(f filter, from, count int) *mil.Value {
 		return l.cut(l.reshape(l.value(f.v), f.shape...), 3, from, count)
 	}
 	if count == width && slices.Equal(f.v.Shape, f.shape) {
-		return l.value(f.v)
+		return l.stored(f.v)
 	}
-	part := make([]float32, 0, f.v.Shape.Elems()/width*count)
-	for row := range slices.Chunk(f.v.Const.Narrow, width) {
-		part = append(part, row[from:from+count]...)
-	}
-	return l.Weight(f.v.Name, part, f.shape[0], f.shape[1], f.shape[2], count)
+	return l.weight(f.v, fmt.Sprint("columns ", from, count), func() []float32 {
+		part := make([]float32, 0, f.v.Shape.Elems()/width*count)
+		for row := range slices.Chunk(f.v.Const.Narrow, width) {
+			part = append(part, row[from:from+count]...)
+		}
+		return part
+	}, f.shape[0], f.shape[1], f.shape[2], count)
 }
 
 // samples applies filters w to a batch; computed ones take one sample at a
@@ -129,15 +132,17 @@ func (l *lowering) bias(n *graph.Node, y *mil.Value) *mil.Value {
 // over space_to_depth(k): [O, (i·k+j)·C+c, 1, 1].
 func (l *lowering) patchFilters(w *graph.Value) *mil.Value {
 	o, c, k := w.Shape[0], w.Shape[1], w.Shape[2]
-	src, dst := w.Const.Narrow, make([]float32, w.Shape.Elems())
-	for f := range o {
-		for ch := range c {
-			for at := range k * k {
-				dst[(f*k*k+at)*c+ch] = src[(f*c+ch)*k*k+at]
+	return l.weight(w, "patches", func() []float32 {
+		src, dst := w.Const.Narrow, make([]float32, w.Shape.Elems())
+		for f := range o {
+			for ch := range c {
+				for at := range k * k {
+					dst[(f*k*k+at)*c+ch] = src[(f*c+ch)*k*k+at]
+				}
 			}
 		}
-	}
-	return l.Weight(w.Name, dst, o, c*k*k, 1, 1)
+		return dst
+	}, o, c*k*k, 1, 1)
 }
 
 // convTranspose takes the output padding off the trailing pads: the extra rows

@@ -140,26 +140,31 @@ func (l *lowering) choose(cond, a, b *mil.Value) *mil.Value {
 	return l.op("select", mil.In("cond", cond), mil.In("a", a), mil.In("b", b))
 }
 
+// piParts add up to π. The first two have 5 significant bits, so that their
+// products with multiples of ½ up to 40 are exact.
+var piParts = []float64{25.0 / 8, 17.0 / 1024, math.Pi - 25.0/8 - 17.0/1024}
+
 // sine is sin(x + turn·π) for chips without sin and cos: with k the nearest
-// integer to x/π + turn, ±sin(r) of r = x + turn·π − k·π in [−π/2, π/2] by a
-// polynomial. π is split so that k·π keeps its low bits; absolute error about
-// 1e-3 for |x| up to 100.
+// integer to x/π + turn, (−1)^k·sin(r) of r = x − (k−turn)·π, about
+// [−π/2, π/2], by a polynomial. The absolute error is below 1e-3 for |x| up to
+// 100.
 func (l *lowering) sine(x *mil.Value, turn float64) *mil.Value {
-	c := l.Builder.Half
-	k := l.op("floor", mil.In("x", l.add(l.mul(x, c(1/math.Pi)), c(turn+0.5))))
-	const high = 3.140625
-	r := l.sub(x, l.scale(k, high))
-	r = l.sub(r, l.scale(k, math.Pi-high))
+	k := l.op("floor", mil.In("x", l.add(l.mul(x, l.half(1/math.Pi)), l.half(turn+0.5))))
+	turns := k
 	if turn != 0 {
-		r = l.add(r, c(turn*math.Pi))
+		turns = l.sub(k, l.half(turn))
+	}
+	r := x
+	for _, part := range piParts {
+		r = l.sub(r, l.scale(turns, part))
 	}
 	h := l.op("floor", mil.In("x", l.scale(k, 0.5)))
 	odd := l.sub(k, l.add(h, h)) // 0 or 1
-	sign := l.sub(c(1), l.add(odd, odd))
+	sign := l.sub(l.half(1), l.add(odd, odd))
 	r2 := l.mul(r, r)
-	p := l.add(l.mul(r2, c(-1.0/5040)), c(1.0/120))
-	p = l.add(l.mul(p, r2), c(-1.0/6))
-	p = l.add(l.mul(p, r2), c(1))
+	p := l.add(l.mul(r2, l.half(-1.0/5040)), l.half(1.0/120))
+	p = l.add(l.mul(p, r2), l.half(-1.0/6))
+	p = l.add(l.mul(p, r2), l.half(1))
 	return l.mul(l.mul(p, r), sign)
 }
 

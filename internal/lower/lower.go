@@ -60,20 +60,39 @@ func (e *LimitError) Error() string {
 // lowering is a program in the making.
 type lowering struct {
 	*mil.Builder
-	chip   chip.Chip
-	node   *graph.Node           // being lowered
-	values []*mil.Value          // by graph value ID
-	origin map[*mil.Value]string // node that a value belongs to
-	err    error                 // first refusal that a helper met
+	chip    chip.Chip
+	options Options
+	node    *graph.Node  // being lowered
+	values  []*mil.Value // by graph value ID
+	weights map[weightKey]*mil.Value
+	origin  map[*mil.Value]string // node that a value belongs to
+	err     error                 // first refusal that a helper met
 }
 
 // rule lowers the current node; in holds its operands, nil for constants until
 // [lowering.operand] writes them.
 type rule func(l *lowering, n *graph.Node) ([]*mil.Value, error)
 
+// Options choose between forms of a program. The zero value stores weights as
+// fp16 and reduces by the native operations.
+type Options struct {
+	// Weight writes w, row-major, as a constant of b in another encoding, by one
+	// of the builder's weight methods; nil keeps it fp16. It is called for the
+	// weights of linear layers, constant right operands of products, and the
+	// filters of convolutions.
+	Weight func(b *mil.Builder, name string, w []float32, shape []int) *mil.Value
+	// WideSums takes sums and means along the last axis by a product with ones,
+	// whose accumulator is wide: the native ones accumulate in fp16, exact for
+	// integers up to 2048 only.
+	WideSums bool
+}
+
 // Lower spells g for the chip c.
-func Lower(g *graph.Graph, c chip.Chip) (*Lowered, error) {
-	l := &lowering{Builder: mil.NewBuilder(), chip: c, values: make([]*mil.Value, len(g.Values)), origin: map[*mil.Value]string{}}
+func Lower(g *graph.Graph, c chip.Chip) (*Lowered, error) { return LowerWith(g, c, Options{}) }
+
+// LowerWith spells g for the chip c in the form that o chooses.
+func LowerWith(g *graph.Graph, c chip.Chip, o Options) (*Lowered, error) {
+	l := &lowering{Builder: mil.NewBuilder(), chip: c, options: o, values: make([]*mil.Value, len(g.Values)), origin: map[*mil.Value]string{}}
 	out := &Lowered{}
 	for _, v := range g.Inputs {
 		dtype := mil.FP16
@@ -189,6 +208,44 @@ func (l *lowering) value(v *graph.Value) *mil.Value {
 		l.note(l.values[v.ID], "constant "+v.Name)
 	}
 	return l.values[v.ID]
+}
+
+// weightKey tells the forms of one constant apart.
+type weightKey struct {
+	v    *graph.Value
+	form string
+}
+
+// weight is a constant that streams into a product or a convolution, in the
+// encoding of the options; make gives the form's values. A form is written
+// once.
+func (l *lowering) weight(v *graph.Value, form string, make func() []float32, shape ...int) *mil.Value {
+	key := weightKey{v, form}
+	if w := l.weights[key]; w != nil {
+		return w
+	}
+	data := make()
+	var w *mil.Value
+	if l.options.Weight != nil {
+		w = l.options.Weight(l.Builder, v.Name, data, shape)
+	}
+	if w == nil {
+		w = l.Weight(v.Name, data, shape...)
+	}
+	l.note(w, "constant "+v.Name)
+	if l.weights == nil {
+		l.weights = map[weightKey]*mil.Value{}
+	}
+	l.weights[key] = w
+	return w
+}
+
+// stored is a weight that is written as it stands, or a computed one.
+func (l *lowering) stored(v *graph.Value) *mil.Value {
+	if v.Const == nil || l.options.Weight == nil {
+		return l.value(v)
+	}
+	return l.weight(v, "", func() []float32 { return v.Const.Narrow }, v.Shape...)
 }
 
 // half is a scalar constant.

@@ -36,7 +36,7 @@ func linear(l *lowering, n *graph.Node) ([]*mil.Value, error) {
 	if len(shape) == 1 {
 		x = l.reshape(x, 1, shape[0])
 	}
-	y := l.matmul(x, l.in(n, 1), true)
+	y := l.matmul(x, l.stored(n.In[1]), true)
 	if len(n.In) == 3 {
 		y = l.add(y, l.as(n, 2, 1, n.In[2].Shape[0]))
 	}
@@ -53,9 +53,10 @@ func matmul(l *lowering, n *graph.Node) ([]*mil.Value, error) {
 	}
 	if c := n.In[1]; c.Const != nil && len(c.Shape) == 2 {
 		if op.TransposeY {
-			return one(l.matmul(x, l.value(c), true))
+			return one(l.matmul(x, l.stored(c), true))
 		}
-		w := l.Weight(c.Name, turned(c.Const.Narrow, c.Shape[0], c.Shape[1]), c.Shape[1], c.Shape[0])
+		rows, cols := c.Shape[0], c.Shape[1]
+		w := l.weight(c, "turned", func() []float32 { return turned(c.Const.Narrow, rows, cols) }, cols, rows)
 		return one(l.matmul(x, w, true))
 	}
 	y := l.in(n, 1)

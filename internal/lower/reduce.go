@@ -1,6 +1,7 @@
 package lower
 
 import (
+	"math"
 	"slices"
 
 	"devicemap/internal/graph"
@@ -10,8 +11,29 @@ import (
 // reduce keeps the axes, as every reduction of the engine does, and drops them
 // by a reshape where the graph wants that.
 func reduce(l *lowering, n *graph.Node) ([]*mil.Value, error) {
-	op := n.Op.(graph.Reduce)
-	return one(l.reshape(l.fold(string(op.Fn), l.in(n, 0), op.Axes...), n.Out[0].Shape...))
+	op, x := n.Op.(graph.Reduce), l.in(n, 0)
+	if l.options.WideSums && (op.Fn == graph.Sum || op.Fn == graph.Mean) && slices.Equal(op.Axes, []int{len(x.Type.Shape) - 1}) {
+		return one(l.reshape(l.wideSum(x, op.Fn == graph.Mean), n.Out[0].Shape...))
+	}
+	return one(l.reshape(l.fold(string(op.Fn), x, op.Axes...), n.Out[0].Shape...))
+}
+
+// wideSum is the sum or mean along the last axis as a product. A mean of n
+// takes its factor apart: a power of 2 before the product, which rounds
+// nothing and keeps the sum in range, and 2^s/n behind it.
+func (l *lowering) wideSum(x *mil.Value, mean bool) *mil.Value {
+	n := x.Type.Shape[len(x.Type.Shape)-1]
+	factor, rest := 1.0, 1.0
+	if mean {
+		factor = math.Exp2(-math.Ceil(math.Log2(float64(n))))
+		rest = 1 / (factor * float64(n))
+	}
+	rows := l.reshape(x, x.Type.Elems()/n, n)
+	y := l.matmul(rows, l.plane("sum", factor, 1, n), true)
+	if rest == 1 {
+		return y
+	}
+	return l.scale(y, rest)
 }
 
 // indices up to this one are exact in fp16.
