@@ -80,6 +80,9 @@ func fromBandwidth(f *File, data []byte) error {
 	}
 	for _, kind := range Archetypes {
 		for _, s := range p.Results.Roofline[kind.Label].sizes() {
+			if s == nil {
+				return fmt.Errorf("%s: %w", kind.Label, errNull)
+			}
 			if err := f.addElems(kind, s, p.Results.Roofline[kind.Label]); err != nil {
 				return fmt.Errorf("%s of %d: %w", kind.Label, s.Elems, err)
 			}

@@ -44,6 +44,9 @@ func fromGEMV(f *File, data []byte) error {
 	f.Facts = append(f.Facts, p.facts(prefix(GEMVBench))...)
 	f.Facts = append(f.Facts, Fact{prefix(GEMVBench) + methodFact, p.Method})
 	for _, s := range append(p.Square, p.Rect...) {
+		if s == nil {
+			return errNull
+		}
 		err := eachDevice(s.Devices, func(device string, a *paperArm) error {
 			r := Row{Bench: GEMVBench, Device: device, Extra: []KeyValue{{"K", strconv.Itoa(s.K)}, {"N", strconv.Itoa(s.N)}}}
 			if err := r.take(a, weightFields); err != nil {

@@ -43,6 +43,9 @@ func fromSaturation(f *File, data []byte) error {
 		return err
 	}
 	f.Facts = append(f.Facts, p.Meta.facts(prefix(SaturationBench))...)
+	if slices.Contains(append(p.GEMM, p.Conv...), nil) {
+		return errNull
+	}
 	for _, s := range p.GEMM {
 		if err := f.addSize(s, GEMM, KeyValue{"N", strconv.Itoa(s.N)}); err != nil {
 			return fmt.Errorf("gemm N=%d: %w", s.N, err)

@@ -105,6 +105,9 @@ func fromServing(f *File, data []byte) error {
 		if !ok {
 			continue
 		}
+		if served == nil || slices.Contains(served.Points, nil) {
+			return fmt.Errorf("%s: %w", w.Label, errNull)
+		}
 		f.Facts = append(f.Facts, Named(KeyWorkload, w.Name, served.Note))
 		for _, point := range served.Points {
 			r, err := point.row(w.Name)

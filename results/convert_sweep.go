@@ -3,6 +3,7 @@ package results
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -65,7 +66,7 @@ func (s *sweep) convert(f *File, data []byte) error {
 	}
 	var text bytes.Buffer
 	if err := f.Encode(&text); err != nil {
-		return err
+		return fmt.Errorf("results: %s: %w", f.Name, err)
 	}
 	read, err := parse(text.Bytes(), f.Name)
 	if err != nil {
@@ -101,7 +102,7 @@ func member(v any, key string) any {
 const derivedTolerance = 1e-12
 
 // difference is the first place where two decoded JSON values differ; empty
-// for none. null and absent are one.
+// for none. null, absent and an empty list are one.
 func difference(got, want any, path string) string {
 	switch w := want.(type) {
 	case map[string]any:
@@ -121,6 +122,9 @@ func difference(got, want any, path string) string {
 		}
 	case []any:
 		g, ok := got.([]any)
+		if len(w) == 0 && got == nil {
+			return ""
+		}
 		if !ok || len(g) != len(w) {
 			return path
 		}
@@ -221,6 +225,9 @@ func (r *Row) arm(fields []armField) (*paperArm, error) {
 	return a, nil
 }
 
+// errNull: a null stands where a record should.
+var errNull = errors.New("null instead of a record")
+
 // sweepDevices is the order of the devices' rows.
 var sweepDevices = []string{CPU, GPU, ANE}
 
@@ -243,18 +250,21 @@ func (r *Row) extra(key string) int {
 
 // eachDevice calls do for the devices of a published record in our order, and
 // fails for one that is not known.
-func eachDevice[T any](devices map[string]T, do func(device string, v T) error) error {
+func eachDevice(devices map[string]*paperArm, do func(device string, a *paperArm) error) error {
 	for name := range devices {
 		if !slices.Contains(sweepDevices, name) {
 			return fmt.Errorf("unknown device %q", name)
 		}
 	}
 	for _, device := range sweepDevices {
-		v, ok := devices[device]
+		a, ok := devices[device]
 		if !ok {
 			continue
 		}
-		if err := do(device, v); err != nil {
+		if a == nil {
+			return fmt.Errorf("%s: %w", device, errNull)
+		}
+		if err := do(device, a); err != nil {
 			return fmt.Errorf("%s: %w", device, err)
 		}
 	}
