@@ -24,7 +24,7 @@ const powerEnv = "DEVICEMAP_TEST_POWER"
 // powerConfig is the published protocol, or a fast one over a made-up counter.
 func powerConfig() power.Config {
 	if root := os.Getenv(powerEnv); root != "" {
-		return power.Config{Only: "rapl", FS: os.DirFS(root), Interval: 50 * time.Millisecond, IdleSamples: 4, QuietWait: -1}
+		return power.Config{Only: "rapl", FS: os.DirFS(root), Interval: 50 * time.Millisecond, IdleSamples: 20, QuietWait: -1}
 	}
 	return power.Config{}
 }

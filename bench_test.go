@@ -22,6 +22,7 @@ import (
 	"devicemap/device/ane"
 	"devicemap/device/cpu"
 	"devicemap/device/gpu"
+	"devicemap/internal/e5rt"
 	"devicemap/internal/softane"
 	"devicemap/power"
 	"devicemap/results"
@@ -83,7 +84,7 @@ func openSoftware(family string) (device.Engine, error) {
 		return nil, err
 	}
 	e, err := ane.Open(ane.Config{Lookup: soft.Lookup, Name: "ANE-software", Library: "softane", Host: soft.String(), Arch: family,
-		CacheDir: filepath.Join(dir, "devicemap", "ane-software")})
+		CacheDir: filepath.Join(dir, "devicemap", "ane-software"), Pace: e5rt.Pace{Delay: e5rt.NoDelay}})
 	if err != nil {
 		return nil, errors.Join(err, soft.Close())
 	}
