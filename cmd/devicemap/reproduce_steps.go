@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"devicemap/results"
@@ -11,7 +13,7 @@ import (
 type step struct {
 	id, claim string
 	kind      stepKind
-	args      []string // of the go command; RESULTS stands for the results file
+	args      []string // of the go command; with resultsFile and figuresDir to be filled in
 
 	// Of measurements.
 	bench       string // name of the rows, without "Benchmark"
@@ -30,7 +32,10 @@ const (
 	analyse                 // reads the results file
 )
 
-const resultsFile = "RESULTS"
+const (
+	resultsFile = "RESULTS"
+	figuresDir  = "FIGURES" // docs/figures/ and the results file's name
+)
 
 // steps is the table in the order of a run: the gates, then the measurements as
 // measurements 0.1 orders them, then what is computed from their rows.
@@ -63,6 +68,7 @@ func steps() []step {
 		analysis("A1", "the map of this host", "map", "-watts", resultsFile),
 		analysis("A2", "the paper's claims, judged on this host", "claims", resultsFile),
 		analysis("A3", "ceilings, rooflines and crossovers of this host", "roofline", resultsFile),
+		analysis("A4", "figures 1 to 5 of this host", "figures", "-o", figuresDir, resultsFile),
 	}
 	for i := range list {
 		switch list[i].id {
@@ -82,8 +88,11 @@ func (s step) command(file string, o reproduceOptions) []string {
 	if s.kind != measure {
 		args := append([]string(nil), s.args...)
 		for i := range args {
-			if args[i] == resultsFile {
+			switch args[i] {
+			case resultsFile:
 				args[i] = file
+			case figuresDir:
+				args[i] = "docs/figures/" + strings.TrimSuffix(filepath.Base(file), ".txt")
 			}
 		}
 		return args
@@ -107,6 +116,8 @@ func (s step) command(file string, o reproduceOptions) []string {
 // result says where the step's result is found.
 func (s step) result(file string) string {
 	switch {
+	case slices.Contains(s.args, figuresDir):
+		return "docs/figures/"
 	case s.recorded:
 		return "Benchmark" + s.bench + " in " + file
 	case s.kind == gate:

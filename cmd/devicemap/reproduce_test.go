@@ -96,7 +96,7 @@ func newBench(t *testing.T) *bench {
 const (
 	gateIDs    = "G1 G2 G3 G4 G5"
 	measureIDs = "E01 E02 E03 E04 E05 E06 E16"
-	analyseIDs = "A1 A2 A3"
+	analyseIDs = "A1 A2 A3 A4"
 )
 
 func TestReproduceOrder(t *testing.T) {
@@ -104,7 +104,7 @@ func TestReproduceOrder(t *testing.T) {
 	out, err := b.trial(context.Background(), "full", reproduceOptions{})
 	require.NoError(t, err, out)
 	require.Equal(t, strings.Fields(gateIDs+" "+measureIDs+" "+analyseIDs), b.calls)
-	for _, want := range []string{"passed  E02", "1 arms in " + b.file + ", 1 new", "15 passed, 0 failed, 0 skipped"} {
+	for _, want := range []string{"passed  E02", "1 arms in " + b.file + ", 1 new", "16 passed, 0 failed, 0 skipped"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("the summary lacks %q:\n%s", want, out)
 		}
@@ -123,7 +123,7 @@ func TestReproduceResumes(t *testing.T) {
 	b := newBench(t)
 	b.fail = map[string]string{"E04": "--- FAIL: BenchmarkServing/x\n    wrong result\nFAIL\n"}
 	out, err := b.trial(context.Background(), "full", reproduceOptions{})
-	require.ErrorContains(t, err, "1 of 15 steps failed: E04")
+	require.ErrorContains(t, err, "1 of 16 steps failed: E04")
 	require.Contains(t, out, "failed  E04")
 	require.Contains(t, out, "exit status 1: --- FAIL: BenchmarkServing/x")
 	require.Equal(t, strings.Fields(gateIDs+" "+measureIDs+" "+analyseIDs), b.calls, "a failure stops nothing")
@@ -175,7 +175,7 @@ func TestReproduceInterrupted(t *testing.T) {
 		}
 	}
 	out, err := b.trial(ctx, "full", reproduceOptions{})
-	require.ErrorContains(t, err, "1 of 15 steps failed: E02")
+	require.ErrorContains(t, err, "1 of 16 steps failed: E02")
 	require.Equal(t, strings.Fields(gateIDs+" E01 E02"), b.calls)
 	require.Contains(t, out, "interrupted; finished arms are kept")
 	require.Contains(t, out, "skipped A1  the map of this host: interrupted")
@@ -211,6 +211,7 @@ func TestReproduceCommands(t *testing.T) {
 		{"E03", reproduceOptions{quick: true}, "go test -run '^$' -bench '^BenchmarkBandwidth$' -benchtime 2s -timeout 0 . -results x.txt -quick -resume"},
 		{"E01", reproduceOptions{quick: true, again: true}, "go test -run '^$' -bench '^BenchmarkDeviceMap$' -benchtime 2s -timeout 0 . -results x.txt -quick"},
 		{"A2", reproduceOptions{}, "go run ./cmd/devicemap claims x.txt"},
+		{"A4", reproduceOptions{}, "go run ./cmd/devicemap figures -o docs/figures/x x.txt"},
 	} {
 		i := slices.IndexFunc(steps(), func(s step) bool { return s.id == tt.id })
 		if got := line(steps()[i].command("x.txt", tt.o)); got != tt.want {
