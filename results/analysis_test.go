@@ -227,3 +227,15 @@ func TestCoverageCounts(t *testing.T) {
 		t.Errorf("fft is %q", class)
 	}
 }
+
+// TestStreamingDoubts: a roof that the largest size does not reach is pointed
+// out; the published ones hold.
+func TestStreamingDoubts(t *testing.T) {
+	require.Empty(t, loadM5(t).StreamingDoubts())
+	row := func(elems, gbps string) string {
+		return "BenchmarkBandwidth/device=CPU/dtype=fp32/archetype=streaming/elems=" + elems + " 1 " + gbps + " peak-GB/s\n"
+	}
+	want := []string{"The CPU fp32 streams 92.0 GB/s at 1048576 elements but 25.0 GB/s at 33554432: its bandwidth roof may be that of a cache."}
+	require.Equal(t, want, read(t, row("1048576", "92")+row("33554432", "25")).StreamingDoubts())
+	require.Empty(t, read(t, row("1048576", "92")+row("33554432", "70")).StreamingDoubts())
+}

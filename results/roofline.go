@@ -168,6 +168,29 @@ func (f *File) Ceilings() []*Ceilings {
 	return list
 }
 
+// cacheDoubt is how far the largest size may stay behind the streaming peak
+// before the peak is taken for that of a cache.
+const cacheDoubt = 0.75
+
+// StreamingDoubts says for which engines the bandwidth roof may be that of a
+// cache: the published rule takes the highest rate over all sizes, and a small
+// operand can stay in a large cache.
+func (f *File) StreamingDoubts() []string {
+	var doubts []string
+	for _, c := range f.Ceilings() {
+		peak := c.Bandwidth()
+		arms := keep(f.Points(BandwidthBench), func(a *Arm) bool { return c.runs(a) && a.Key("archetype") == Streaming })
+		ratio, largest, ok := FallOff(arms, "elems", PeakGBps)
+		if !ok || ratio < 1/cacheDoubt {
+			continue
+		}
+		v, _ := largest.Median(PeakGBps)
+		doubts = append(doubts, fmt.Sprintf("The %s streams %s GB/s at %d elements but %s GB/s at %d: its bandwidth roof may be that of a cache.",
+			c.Engine, digits(peak.Value), peak.size("elems"), digits(v), largest.Int("elems")))
+	}
+	return doubts
+}
+
 // Placement is a piece of work under an engine's roofline.
 type Placement struct {
 	Work      Work

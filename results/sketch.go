@@ -18,10 +18,10 @@ const (
 // digit for each piece of work that was measured.
 func (r *Roofline) Sketch() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, " %s roofline  (compute roof gemm=%s conv=%s, bw=%.0f GB/s, ridge R=%.0f FLOP/byte)\n",
-		r.Device, flopRate(r.GEMM.Value), flopRate(r.Conv.Value), r.Bandwidth().Value, r.RidgeAt)
+	fmt.Fprintf(&b, " %s roofline  (compute roof gemm=%s conv=%s, bw=%s GB/s, ridge R=%s FLOP/byte)\n",
+		r.Device, flopRate(r.GEMM.Value), flopRate(r.Conv.Value), sketchNumber(r.Bandwidth().Value), sketchNumber(r.RidgeAt))
 	x, y := r.axes()
-	fmt.Fprintf(&b, " y=GFLOP/s [%.0f..%.0f]  x=AI [%.1f..%.0f]  (log-log)\n", y.low, y.high, x.low, x.high)
+	fmt.Fprintf(&b, " y=GFLOP/s [%s..%s]  x=AI [%.1f..%.0f]  (log-log)\n", sketchNumber(y.low), sketchNumber(y.high), x.low, x.high)
 	for _, line := range r.cells(x, y) {
 		fmt.Fprintf(&b, " |%s\n", line)
 	}
@@ -92,6 +92,15 @@ func (r *Roofline) cells(x, y span) []string {
 		lines[i] = string(cells)
 	}
 	return lines
+}
+
+// sketchNumber prints whole numbers as published, and digits where a whole
+// number would be 0.
+func sketchNumber(v float64) string {
+	if v < 1 {
+		return fmt.Sprintf("%.2g", v)
+	}
+	return fmt.Sprintf("%.0f", v)
 }
 
 func flopRate(gflops float64) string {

@@ -120,6 +120,9 @@ func (t *sweepTables) bandwidths() error {
 			t.printf("%s\n", line)
 		}
 	}
+	for _, doubt := range t.file.StreamingDoubts() {
+		t.printf("%s\n", doubt)
+	}
 	return nil
 }
 

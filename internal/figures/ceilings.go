@@ -2,6 +2,7 @@ package figures
 
 import (
 	"cmp"
+	"math"
 	"slices"
 
 	"gonum.org/v1/plot"
@@ -100,8 +101,12 @@ func pointsOf(arms []*results.Arm, e results.Engine, x func(*results.Arm) float6
 	return points
 }
 
-// settle gives a logarithmic axis without figures, or with a single one, a
-// range that it can show.
+// leastSpan is the factor between the ends of a logarithmic axis that always
+// holds two labels.
+const leastSpan = 3
+
+// settle gives a logarithmic axis a range that it can show and label, also
+// where there is one figure or none.
 func settle(p *pane) {
 	for _, a := range []*plot.Axis{&p.X, &p.Y} {
 		if _, ok := a.Scale.(plot.LogScale); !ok {
@@ -110,8 +115,8 @@ func settle(p *pane) {
 		if a.Min > a.Max || a.Min <= 0 {
 			a.Min, a.Max = 1, 10
 		}
-		if a.Min == a.Max {
-			a.Min, a.Max = a.Min/2, a.Max*2
+		if span := a.Max / a.Min; span < leastSpan {
+			widen(a, math.Sqrt(leastSpan/span))
 		}
 	}
 }

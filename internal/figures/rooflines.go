@@ -45,7 +45,7 @@ func rooflines(f *results.File) (Figure, error) {
 	}
 	p := page{
 		title: "Figure 4. Rooflines with placements", panels: panels, legend: workLegend(list),
-		caption: caption(f, lines+"Intensities are those of the engine's arithmetic."),
+		caption: caption(f, append([]string{lines + "Intensities are those of the engine's arithmetic."}, f.StreamingDoubts()...)...),
 	}
 	return Figure{"figure4-rooflines", max(620, 290*vg.Length(width)), 110 + 290*vg.Length(len(panels)), p.draw}, nil
 }

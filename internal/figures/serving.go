@@ -36,10 +36,13 @@ func serving(f *results.File) (Figure, error) {
 	}
 	legend := engineLegend(engines, true)
 	legend = append(legend, entry{text: "from the minimum latency", line: draw.LineStyle{Color: grey, Width: 1, Dashes: []vg.Length{4, 2.5}}})
-	first, second := f.ServingRivals()
+	about := "Solid lines are sustained."
+	if first, second := f.ServingRivals(); len(f.Series(results.ServingWorkloads[0].Name, results.Items, first, second)) > 0 {
+		about += " B is where the " + second + " overtakes the " + first + ": sustained, and in brackets from the minimum latency, as published."
+	}
 	p := page{
 		title: "Figure 5. Batched serving and its crossovers", panels: [][]*pane{rates, watts}, legend: legend,
-		caption: caption(f, "B is where the "+second+" overtakes the "+first+": sustained, and in brackets from the minimum latency, as published."),
+		caption: caption(f, about),
 	}
 	height := vg.Length(480)
 	if !power {
