@@ -21,7 +21,7 @@ type build func(c *call) (work, *refusal)
 
 // call is the statement that a build works on.
 type call struct {
-	chip chip
+	chip target
 	stmt *mil.Stmt
 	code *code
 	in   []int // operands in the order that the build asked for them

@@ -39,8 +39,8 @@ func (c *call) window(x operand, kernel []int) window {
 func (c *call) checkKernel(x, weight operand) *refusal {
 	kh, kw := weight.shape[2], weight.shape[3]
 	pad := c.stmt.Ints("pad")
-	if kw > c.chip.maxKernelWidth {
-		return c.backEnd("kernel width %d exceeds %d on %s", kw, c.chip.maxKernelWidth, c.chip.tier)
+	if kw > c.chip.MaxKernelWidth {
+		return c.backEnd("kernel width %d exceeds %d on %s", kw, c.chip.MaxKernelWidth, c.chip.Tier)
 	}
 	if h := x.shape[2] + pad[0] + pad[1]; kh > h {
 		return c.backEnd("kernel height %d exceeds the padded input height %d", kh, h)
@@ -129,8 +129,8 @@ func (g window) patches(dst, img []float32, channels, from, to int) {
 // accumulated wide.
 func convTranspose(c *call) (work, *refusal) {
 	x, w := c.tensor("x"), c.tensor("weight")
-	if kw := w.shape[3]; kw > c.chip.maxKernelWidth {
-		return work{}, c.backEnd("kernel width %d exceeds %d on %s", kw, c.chip.maxKernelWidth, c.chip.tier)
+	if kw := w.shape[3]; kw > c.chip.MaxKernelWidth {
+		return work{}, c.backEnd("kernel width %d exceeds %d on %s", kw, c.chip.MaxKernelWidth, c.chip.Tier)
 	}
 	g, groups := c.window(x, w.shape[2:]), c.stmt.Int("groups", 1)
 	cin, cout := g.c/groups, g.co/groups

@@ -49,8 +49,8 @@ func trig(f func(float64) float64) build {
 		return float32(f(float64(x)))
 	})
 	return func(c *call) (work, *refusal) {
-		if !c.chip.trig {
-			return work{}, c.notImplemented("operation on " + c.chip.tier)
+		if !c.chip.Trig {
+			return work{}, c.notImplemented("operation on " + c.chip.Tier)
 		}
 		return b(c)
 	}

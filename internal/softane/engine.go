@@ -12,7 +12,7 @@ import (
 // Engine is one software Neural Engine with its own handles and limits. It is
 // safe for concurrent use.
 type Engine struct {
-	chip chip
+	chip target
 	set  *set
 	handles
 	loaded atomic.Int64 // programs with a live operation
@@ -40,11 +40,11 @@ func New(a Arch) (*Engine, error) {
 }
 
 // Arch is the architecture that the engine simulates.
-func (e *Engine) Arch() Arch { return e.chip.arch }
+func (e *Engine) Arch() Arch { return Arch(e.chip.Arch) }
 
 // String names the engine for people.
 func (e *Engine) String() string {
-	return fmt.Sprintf("software Neural Engine (%s, %s)", e.chip.arch, e.chip.tier)
+	return fmt.Sprintf("software Neural Engine (%s, %s)", e.chip.Arch, e.chip.Tier)
 }
 
 // Lookup finds the C function pointer of an e5rt symbol, like dlsym.

@@ -105,8 +105,8 @@ func resizeBilinear(of func(c *call) grid) build {
 // affine samples bilinearly where the 2×3 matrix of each image maps the output
 // grid; both grids span [−1, 1], and points outside read 0.
 func affine(c *call) (work, *refusal) {
-	if !c.chip.texture {
-		return work{}, c.notImplemented("texture engine on " + c.chip.tier)
+	if !c.chip.Texture {
+		return work{}, c.notImplemented("texture engine on " + c.chip.Tier)
 	}
 	x, shape := c.tensor("x"), c.out(0)
 	c.tensor("transform_matrix")

@@ -18,7 +18,7 @@ const reluText = `program(1.3)
 }
 `
 
-func testChip(t *testing.T) chip {
+func testChip(t *testing.T) target {
 	t.Helper()
 	c, err := chipOf(H13)
 	require.NoError(t, err)

@@ -4,12 +4,13 @@ import (
 	"slices"
 	"strings"
 
+	"devicemap/internal/chip"
 	"devicemap/internal/mil"
 )
 
 // checkLimits holds every tensor of a program, intermediates and weights
 // included, to the chip's extents.
-func checkLimits(p *mil.Program, c chip) *refusal {
+func checkLimits(p *mil.Program, c target) *refusal {
 	turned, stored := transposed(p), storage(p)
 	for _, v := range p.Func.Params {
 		if bad := c.checkExtent(v, turned[v]); bad != nil {
@@ -57,19 +58,19 @@ func storage(p *mil.Program) map[*mil.Value]bool {
 	return m
 }
 
-func (c chip) checkExtent(v *mil.Value, turned bool) *refusal {
+func (c target) checkExtent(v *mil.Value, turned bool) *refusal {
 	switch v.Type.DType {
 	case mil.FP16, mil.Bool, mil.UInt8, mil.Int8, mil.UInt4, mil.UInt1:
 	default:
 		return nil // parameters of operations
 	}
 	for a, d := range v.Type.Shape {
-		limit := c.maxAxis
+		limit := c.MaxAxis
 		switch {
 		case turned:
-			limit = c.maxTransposeAxis
+			limit = c.MaxTransposeAxis
 		case a == 1 && len(v.Type.Shape) == 4:
-			limit = max(limit, maxChannels)
+			limit = max(limit, chip.MaxChannels)
 		}
 		if d > limit {
 			s := v.Def
@@ -77,7 +78,7 @@ func (c chip) checkExtent(v *mil.Value, turned bool) *refusal {
 				s = &mil.Stmt{Op: "input", Results: []*mil.Value{v}}
 			}
 			k := &call{chip: c, stmt: s}
-			return k.backEnd("axis %d of %v has %d elements, limit %d on %s", a, v.Type.Shape, d, limit, c.tier)
+			return k.backEnd("axis %d of %v has %d elements, limit %d on %s", a, v.Type.Shape, d, limit, c.Tier)
 		}
 	}
 	return nil

@@ -51,7 +51,7 @@ func transpose(c *call) (work, *refusal) {
 // pass an offset on the last axis through a path that scales by 16: values
 // beyond 4094 become infinite.
 func (c *call) slice(v view, lastBegin int) work {
-	if lastBegin == 0 || !c.chip.narrowSlice {
+	if lastBegin == 0 || !c.chip.NarrowSlice {
 		return move(v)
 	}
 	return work{run: func(out, in [][]float32, _ []float32) {
@@ -141,7 +141,7 @@ func concat(c *call) (work, *refusal) {
 		}
 	}
 	source := func(i int) int { return i }
-	if c.chip.narrowSlice && offset >= 2 {
+	if c.chip.NarrowSlice && offset >= 2 {
 		source = func(i int) int {
 			if widthOffset(parts[i].def) && rows[i] == rows[0] {
 				return 0

@@ -47,7 +47,7 @@ const maxWeights = 2 << 30
 
 // compileFile reads a MIL text and the weights beside it, checks both and
 // compiles them for a chip.
-func compileFile(path string, c chip) (*program, *refusal) {
+func compileFile(path string, c target) (*program, *refusal) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, refuse(badArgument, "Invalid E5 path specified. @ GetE5PathFromCompositeBundle: %v", err)
@@ -63,7 +63,7 @@ func compileFile(path string, c chip) (*program, *refusal) {
 	return compileText(string(text), blob, c)
 }
 
-func compileText(text string, weights []byte, c chip) (*program, *refusal) {
+func compileText(text string, weights []byte, c target) (*program, *refusal) {
 	p, blob, err := mil.Load(text, weights)
 	if err != nil {
 		return nil, refusalOf(err)
@@ -97,7 +97,7 @@ func refusalOf(err error) *refusal {
 
 // code is a program under compilation.
 type code struct {
-	chip   chip
+	chip   target
 	blob   *mil.Blob
 	ids    map[*mil.Value]int
 	values []valueInfo
