@@ -21,6 +21,7 @@ var floors = map[string]int{
 	"devicemap/internal/libsystem": 0,
 	"devicemap/internal/nvml":      0,
 	"devicemap/internal/rng":       0,
+	"devicemap/internal/simd":      0,
 	"devicemap/internal/smc":       0,
 	"devicemap/internal/graph":     1,
 	"devicemap/power":              1,

@@ -104,8 +104,8 @@ func lifetimes(g *graph.Graph, at []place, outside func(*graph.Value) bool) map[
 	return spans
 }
 
-// compile plans g for e.
-func compile(e *engine, g *graph.Graph) (*program, error) {
+// compile plans g for e with the given kernels.
+func compile(e *engine, k *kernels, g *graph.Graph) (*program, error) {
 	for _, n := range g.Nodes {
 		if _, ok := table[n.Op.Name()]; !ok {
 			return nil, &device.UnsupportedError{Engine: e.info.Name, Node: n.Name, What: n.Op.Name(),
@@ -113,7 +113,7 @@ func compile(e *engine, g *graph.Graph) (*program, error) {
 		}
 	}
 	c := &compiler{
-		kernels: e.kernels,
+		kernels: k,
 		budget:  &budget{graph: g.Name, max: e.max},
 		data:    make([][]float32, len(g.Values)),
 		fixed:   make([]bool, len(g.Values)),

@@ -28,6 +28,7 @@
 package cpu
 
 import (
+	"cmp"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -45,8 +46,10 @@ const gonumVersion = "v0.17.0"
 
 // Config chooses how the engine runs; the zero value uses the whole host.
 type Config struct {
-	Threads  int   // workers, the caller included; 0: GOMAXPROCS
-	MaxBytes int64 // limit of one program's buffers, without the graph's constants; 0: none
+	Threads  int    // workers, the caller included; 0: GOMAXPROCS
+	MaxBytes int64  // limit of one program's buffers, without the graph's constants; 0: none
+	Library  string // one of Libraries; empty: the fastest that loads and passes its check
+	Name     string // value of the device= key; empty: CPU
 }
 
 // Open starts the engine's workers.
@@ -58,25 +61,36 @@ func Open(cfg Config) (device.Engine, error) {
 	if threads == 0 {
 		threads = runtime.GOMAXPROCS(0)
 	}
+	lib, passed, err := openLibrary(cfg.Library, threads)
+	if err != nil {
+		return nil, err
+	}
+	detail := fmt.Sprintf("%s, %s", cpuName(), plural(threads, "thread"))
+	for _, p := range passed {
+		detail += "; not used: " + p
+	}
+	dtypes := []device.DType{device.FP32}
+	if lib.bf16 != nil {
+		dtypes = append(dtypes, device.BF16)
+	}
 	return &engine{
-		pool:    newPool(threads),
-		kernels: gonumKernels(),
-		max:     cfg.MaxBytes,
+		pool: newPool(threads),
+		lib:  lib,
+		max:  cfg.MaxBytes,
 		info: device.Info{
-			Kind: device.CPU, Name: "CPU",
-			Library: "gonum " + moduleVersion("gonum.org/v1/gonum", gonumVersion),
-			Detail:  fmt.Sprintf("%s, %s", cpuName(), plural(threads, "thread")),
-			DTypes:  []device.DType{device.FP32},
+			Kind: device.CPU, Name: cmp.Or(cfg.Name, "CPU"),
+			Library: lib.version, Detail: detail, DTypes: dtypes,
 		},
 	}, nil
 }
 
 type engine struct {
-	pool    *pool
-	kernels *kernels
-	max     int64
-	info    device.Info
-	once    sync.Once
+	pool *pool
+	lib  *library
+	max  int64
+	info device.Info
+	once sync.Once
+	err  error // of closing the library
 }
 
 func (e *engine) Info() device.Info { return e.info }
@@ -85,16 +99,24 @@ func (e *engine) Compile(g *graph.Graph, o device.Options) (device.Program, erro
 	if e.pool.closed() {
 		return nil, fmt.Errorf("cpu: compile %s: engine %w", g.Name, device.ErrClosed)
 	}
-	if _, err := e.info.Pick(o); err != nil {
+	dtype, err := e.info.Pick(o)
+	if err != nil {
 		return nil, err
 	}
-	return compile(e, g)
+	kernels := e.lib.kernels
+	if dtype == device.BF16 {
+		kernels = e.lib.bf16
+	}
+	return compile(e, kernels, g)
 }
 
 // Close stops the workers. Programs of the engine then return ErrClosed.
 func (e *engine) Close() error {
-	e.once.Do(e.pool.close)
-	return nil
+	e.once.Do(func() {
+		e.pool.close()
+		e.err = e.lib.close()
+	})
+	return e.err
 }
 
 // moduleVersion is the version of a dependency as built, or fallback.

@@ -1,0 +1,25 @@
+package cpu
+
+import (
+	"fmt"
+
+	"devicemap/internal/simd"
+)
+
+// embeddedKernels are the kernels of one instruction set; what it lacks is
+// the portable set's.
+func embeddedKernels(l simd.Level) *kernels {
+	k := gonumKernels()
+	return k
+}
+
+// openEmbedded takes the best instruction set of this machine. A machine with
+// none of them uses the next library.
+func openEmbedded(int) (*library, error) {
+	best := simd.Best()
+	if best == simd.Portable {
+		return nil, fmt.Errorf("this processor has none of the instruction sets that it is written for")
+	}
+	return &library{name: "embedded", version: fmt.Sprintf("embedded %v", best),
+		kernels: embeddedKernels(best), close: func() error { return nil }}, nil
+}

