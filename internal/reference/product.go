@@ -182,33 +182,32 @@ func sdpa(op graph.SDPA, in []tensor, out graph.Shape) []float64 {
 	scores := make([]float64, sq*sk)
 	for h := range out[0] * out[1] {
 		product(sq, sk, d, rowsOf(q, h*sq*d, d), rowsOf(k, h*sk*d, d), scores, 0, sk)
-		for i := range scores {
-			scores[i] *= scale
-		}
-		if len(in) == 4 {
-			addMask(scores, in[3], graph.Shape{out[0], out[1], sq, sk}, h)
-		}
-		for i := range sq {
+		parallel(sq, func(i int) {
 			row := scores[i*sk : (i+1)*sk]
+			for j := range row {
+				row[j] *= scale
+			}
+			if len(in) == 4 {
+				addMask(row, in[3], graph.Shape{out[0], out[1], sq, sk}, h, i)
+			}
 			if op.Causal {
 				for j := i + 1; j < sk; j++ {
 					row[j] = math.Inf(-1)
 				}
 			}
 			softmaxLine(row, row, false)
-		}
+		})
 		product(sq, dv, sk, rowsOf(tensor{wide: scores}, 0, sk), columnsOf(v, h*sk*dv, dv), y, h*sq*dv, dv)
 	}
 	return y
 }
 
-// addMask adds the part of a mask that belongs to head h of all heads.
-func addMask(scores []float64, mask tensor, all graph.Shape, h int) {
+// addMask adds the part of a mask that belongs to query i of head h of all
+// heads.
+func addMask(scores []float64, mask tensor, all graph.Shape, h, i int) {
 	st := steps(mask.shape, all)
-	base := h/all[1]*st[0] + h%all[1]*st[1]
-	for i := range all[2] {
-		for j := range all[3] {
-			scores[i*all[3]+j] += mask.at(base + i*st[2] + j*st[3])
-		}
+	base := h/all[1]*st[0] + h%all[1]*st[1] + i*st[2]
+	for j := range scores {
+		scores[j] += mask.at(base + j*st[3])
 	}
 }
