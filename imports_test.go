@@ -23,6 +23,7 @@ var floors = map[string]int{
 	"devicemap/internal/rng":       0,
 	"devicemap/internal/simd":      0,
 	"devicemap/internal/smc":       0,
+	"devicemap/internal/thread":    0,
 	"devicemap/internal/graph":     1,
 	"devicemap/power":              1,
 	"devicemap/results":            1,
