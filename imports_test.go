@@ -3,6 +3,7 @@ package devicemap
 import (
 	"go/build"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -102,6 +103,9 @@ func packageDirs(t *testing.T) []string {
 		}
 		if name := d.Name(); path != "." && (name == "testdata" || strings.HasPrefix(name, ".")) {
 			return filepath.SkipDir
+		}
+		if _, err := os.Stat(filepath.Join(path, "go.mod")); path != "." && err == nil {
+			return filepath.SkipDir // another module
 		}
 		if files, _ := filepath.Glob(filepath.Join(path, "*.go")); len(files) > 0 {
 			dirs = append(dirs, path)
