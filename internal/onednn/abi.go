@@ -11,12 +11,14 @@ type abi interface {
 	strided(x *Context, dims, strides []int64, t DType) (handle, error)
 	anyLayout(x *Context, dims []int64, t DType) (handle, error)
 
-	matmul(x *Context, plan *handle, src, weights, bias, dst handle) error
-	convolution(x *Context, plan *handle, src, weights, bias, dst handle, w *window) error
+	appendEltwise(post handle, alg int32, alpha, beta float32) error
+
+	matmul(x *Context, plan *handle, attr, src, weights, bias, dst handle) error
+	convolution(x *Context, plan *handle, attr, src, weights, bias, dst handle, w *window) error
 	softmax(x *Context, plan *handle, alg int32, src, dst handle, axis int32) error
 	layerNorm(x *Context, plan *handle, src, dst handle, eps float32, flags uint32) error
 	eltwise(x *Context, plan *handle, alg int32, src, dst handle, alpha, beta float32) error
-	binary(x *Context, plan *handle, alg int32, a, b, dst handle) error
+	binary(x *Context, plan *handle, attr handle, alg int32, a, b, dst handle) error
 	reduction(x *Context, plan *handle, alg int32, src, dst handle) error
 	pooling(x *Context, plan *handle, alg int32, src, dst handle, w *window) error
 }
@@ -46,6 +48,7 @@ type abi2 struct {
 	byStrides func(out unsafe.Pointer, rank int32, dims *int64, t DType, strides *int64) Status
 	byTag     func(out unsafe.Pointer, rank int32, dims *int64, t DType, tag int32) Status
 	create    func(plan *handle, op unsafe.Pointer, attr, engine, hint handle) Status
+	append    func(post handle, scale float32, alg int32, alpha, beta float32) Status
 
 	initMatmul    func(op unsafe.Pointer, src, weights, bias, dst handle) Status
 	initConv      func(op unsafe.Pointer, prop, alg int32, src, weights, bias, dst handle, strides, dilates, padL, padR *int64) Status
@@ -62,6 +65,7 @@ func (a *abi2) symbols() []symbol {
 		{"dnnl_memory_desc_init_by_strides", &a.byStrides},
 		{"dnnl_memory_desc_init_by_tag", &a.byTag},
 		{"dnnl_primitive_desc_create", &a.create},
+		{"dnnl_post_ops_append_eltwise", &a.append},
 		{"dnnl_matmul_desc_init", &a.initMatmul},
 		{"dnnl_dilated_convolution_forward_desc_init", &a.initConv},
 		{"dnnl_softmax_v2_forward_desc_init", &a.initSoftmax},
@@ -88,60 +92,64 @@ func (a *abi2) anyLayout(x *Context, dims []int64, t DType) (handle, error) {
 	return handle(md), failed("memory_desc_init_by_tag", a.byTag(md, int32(len(dims)), &dims[0], t, anyTag))
 }
 
+func (a *abi2) appendEltwise(post handle, alg int32, alpha, beta float32) error {
+	return failed("post_ops_append_eltwise", a.append(post, 1, alg, alpha, beta))
+}
+
 // plan fills an operation descriptor of n bytes and makes the plan from it.
-func (a *abi2) plan(x *Context, plan *handle, name string, n int, fill func(op unsafe.Pointer) Status) error {
+func (a *abi2) plan(x *Context, plan *handle, attr handle, name string, n int, fill func(op unsafe.Pointer) Status) error {
 	op := zeroed(n)
 	if err := failed(name+"_desc_init", fill(op)); err != nil {
 		return err
 	}
-	return failed("primitive_desc_create of "+name, a.create(plan, op, x.attr, x.lib.engine, 0))
+	return failed("primitive_desc_create of "+name, a.create(plan, op, attr, x.lib.engine, 0))
 }
 
-func (a *abi2) matmul(x *Context, plan *handle, src, weights, bias, dst handle) error {
-	return a.plan(x, plan, "matmul", matmulBytes, func(op unsafe.Pointer) Status {
+func (a *abi2) matmul(x *Context, plan *handle, attr, src, weights, bias, dst handle) error {
+	return a.plan(x, plan, attr, "matmul", matmulBytes, func(op unsafe.Pointer) Status {
 		return a.initMatmul(op, src, weights, bias, dst)
 	})
 }
 
-func (a *abi2) convolution(x *Context, plan *handle, src, weights, bias, dst handle, w *window) error {
-	return a.plan(x, plan, "dilated_convolution_forward", convBytes, func(op unsafe.Pointer) Status {
+func (a *abi2) convolution(x *Context, plan *handle, attr, src, weights, bias, dst handle, w *window) error {
+	return a.plan(x, plan, attr, "dilated_convolution_forward", convBytes, func(op unsafe.Pointer) Status {
 		return a.initConv(op, inference, autoConv, src, weights, bias, dst,
 			first(&w.strides), first(&w.dilates), first(&w.padL), first(&w.padR))
 	})
 }
 
 func (a *abi2) softmax(x *Context, plan *handle, alg int32, src, dst handle, axis int32) error {
-	return a.plan(x, plan, "softmax_v2_forward", softmaxBytes, func(op unsafe.Pointer) Status {
+	return a.plan(x, plan, x.attr, "softmax_v2_forward", softmaxBytes, func(op unsafe.Pointer) Status {
 		return a.initSoftmax(op, inference, alg, src, dst, axis)
 	})
 }
 
 func (a *abi2) layerNorm(x *Context, plan *handle, src, _ handle, eps float32, flags uint32) error {
-	return a.plan(x, plan, "layer_normalization_forward", layerNormBytes, func(op unsafe.Pointer) Status {
+	return a.plan(x, plan, x.attr, "layer_normalization_forward", layerNormBytes, func(op unsafe.Pointer) Status {
 		return a.initLayerNorm(op, inference, src, 0, eps, flags)
 	})
 }
 
 func (a *abi2) eltwise(x *Context, plan *handle, alg int32, src, _ handle, alpha, beta float32) error {
-	return a.plan(x, plan, "eltwise_forward", eltwiseBytes, func(op unsafe.Pointer) Status {
+	return a.plan(x, plan, x.attr, "eltwise_forward", eltwiseBytes, func(op unsafe.Pointer) Status {
 		return a.initEltwise(op, inference, alg, src, alpha, beta)
 	})
 }
 
-func (a *abi2) binary(x *Context, plan *handle, alg int32, l, r, dst handle) error {
-	return a.plan(x, plan, "binary", binaryBytes, func(op unsafe.Pointer) Status {
+func (a *abi2) binary(x *Context, plan *handle, attr handle, alg int32, l, r, dst handle) error {
+	return a.plan(x, plan, attr, "binary", binaryBytes, func(op unsafe.Pointer) Status {
 		return a.initBinary(op, alg, l, r, dst)
 	})
 }
 
 func (a *abi2) reduction(x *Context, plan *handle, alg int32, src, dst handle) error {
-	return a.plan(x, plan, "reduction", reductionBytes, func(op unsafe.Pointer) Status {
+	return a.plan(x, plan, x.attr, "reduction", reductionBytes, func(op unsafe.Pointer) Status {
 		return a.initReduction(op, alg, src, dst, 0, 0)
 	})
 }
 
 func (a *abi2) pooling(x *Context, plan *handle, alg int32, src, dst handle, w *window) error {
-	return a.plan(x, plan, "pooling_v2_forward", poolingBytes, func(op unsafe.Pointer) Status {
+	return a.plan(x, plan, x.attr, "pooling_v2_forward", poolingBytes, func(op unsafe.Pointer) Status {
 		return a.initPooling(op, inference, alg, src, dst,
 			first(&w.strides), first(&w.kernel), first(&w.dilates), first(&w.padL), first(&w.padR))
 	})
@@ -153,6 +161,7 @@ type abi3 struct {
 	byStrides func(out *handle, rank int32, dims *int64, t DType, strides *int64) Status
 	byTag     func(out *handle, rank int32, dims *int64, t DType, tag int32) Status
 	drop      func(layout handle) Status
+	append    func(post handle, alg int32, alpha, beta float32) Status
 
 	newMatmul    func(plan *handle, e, src, weights, bias, dst, attr handle) Status
 	newConv      func(plan *handle, e handle, prop, alg int32, src, weights, bias, dst handle, strides, dilates, padL, padR *int64, attr handle) Status
@@ -169,6 +178,7 @@ func (a *abi3) symbols() []symbol {
 		{"dnnl_memory_desc_create_with_strides", &a.byStrides},
 		{"dnnl_memory_desc_create_with_tag", &a.byTag},
 		{"dnnl_memory_desc_destroy", &a.drop},
+		{"dnnl_post_ops_append_eltwise", &a.append},
 		{"dnnl_matmul_primitive_desc_create", &a.newMatmul},
 		{"dnnl_convolution_forward_primitive_desc_create", &a.newConv},
 		{"dnnl_softmax_forward_primitive_desc_create", &a.newSoftmax},
@@ -192,13 +202,17 @@ func (a *abi3) anyLayout(x *Context, dims []int64, t DType) (handle, error) {
 	return x.own(*md, a.drop, err)
 }
 
-func (a *abi3) matmul(x *Context, plan *handle, src, weights, bias, dst handle) error {
-	return failed("matmul_primitive_desc_create", a.newMatmul(plan, x.lib.engine, src, weights, bias, dst, x.attr))
+func (a *abi3) appendEltwise(post handle, alg int32, alpha, beta float32) error {
+	return failed("post_ops_append_eltwise", a.append(post, alg, alpha, beta))
 }
 
-func (a *abi3) convolution(x *Context, plan *handle, src, weights, bias, dst handle, w *window) error {
+func (a *abi3) matmul(x *Context, plan *handle, attr, src, weights, bias, dst handle) error {
+	return failed("matmul_primitive_desc_create", a.newMatmul(plan, x.lib.engine, src, weights, bias, dst, attr))
+}
+
+func (a *abi3) convolution(x *Context, plan *handle, attr, src, weights, bias, dst handle, w *window) error {
 	return failed("convolution_forward_primitive_desc_create", a.newConv(plan, x.lib.engine, inference, autoConv,
-		src, weights, bias, dst, first(&w.strides), first(&w.dilates), first(&w.padL), first(&w.padR), x.attr))
+		src, weights, bias, dst, first(&w.strides), first(&w.dilates), first(&w.padL), first(&w.padR), attr))
 }
 
 func (a *abi3) softmax(x *Context, plan *handle, alg int32, src, dst handle, axis int32) error {
@@ -215,8 +229,8 @@ func (a *abi3) eltwise(x *Context, plan *handle, alg int32, src, dst handle, alp
 		a.newEltwise(plan, x.lib.engine, inference, alg, src, dst, alpha, beta, x.attr))
 }
 
-func (a *abi3) binary(x *Context, plan *handle, alg int32, l, r, dst handle) error {
-	return failed("binary_primitive_desc_create", a.newBinary(plan, x.lib.engine, alg, l, r, dst, x.attr))
+func (a *abi3) binary(x *Context, plan *handle, attr handle, alg int32, l, r, dst handle) error {
+	return failed("binary_primitive_desc_create", a.newBinary(plan, x.lib.engine, alg, l, r, dst, attr))
 }
 
 func (a *abi3) reduction(x *Context, plan *handle, alg int32, src, dst handle) error {

@@ -27,16 +27,45 @@ type owned struct {
 // NewContext makes an empty context.
 func (l *Lib) NewContext() (*Context, error) {
 	x := &Context{lib: l}
-	attr := new(handle)
-	if err := failed("primitive_attr_create", l.attrCreate(attr)); err != nil {
-		return nil, err
-	}
-	x.attr = *attr
-	x.owned = append(x.owned, owned{x.attr, l.attrDestroy})
-	if err := failed("primitive_attr_set_scratchpad_mode", l.attrScratchpad(x.attr, userScratchpad)); err != nil {
+	var err error
+	if x.attr, err = x.attributes(nil); err != nil {
 		return nil, errors.Join(err, x.Close())
 	}
 	return x, nil
+}
+
+// Post is a function that a primitive applies to its results before it stores
+// them.
+type Post struct {
+	Fn          Eltwise
+	Alpha, Beta float32
+}
+
+// attributes makes attributes with scratchpads of the caller's and post, in
+// order.
+func (x *Context) attributes(post []Post) (handle, error) {
+	l, out := x.lib, new(handle)
+	st := l.attrCreate(out)
+	attr, err := x.own(*out, l.attrDestroy, failed("primitive_attr_create", st))
+	if err == nil {
+		err = failed("primitive_attr_set_scratchpad_mode", l.attrScratchpad(attr, userScratchpad))
+	}
+	if err != nil || len(post) == 0 {
+		return attr, err
+	}
+	st = l.postCreate(out)
+	ops, err := x.own(*out, l.postDestroy, failed("post_ops_create", st))
+	for i := 0; err == nil && i < len(post); i++ {
+		p := post[i]
+		if p.Fn >= eltwiseCount {
+			return 0, fmt.Errorf("onednn: no elementwise function %d", p.Fn)
+		}
+		err = l.appendEltwise(ops, l.values.eltwise[p.Fn], p.Alpha, p.Beta)
+	}
+	if err == nil {
+		err = failed("primitive_attr_set_post_ops", l.attrPostOps(attr, ops))
+	}
+	return attr, err
 }
 
 // Close destroys what the context owns, the last first. Calls made through it

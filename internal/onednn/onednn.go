@@ -81,8 +81,8 @@ type Lookup func(name string) (uintptr, error)
 type version struct {
 	major, minor, patch int32
 	_                   int32
-	hash                uintptr
-	cpu, gpu            uint32
+	_                   uintptr // hash of the source
+	cpu, _              uint32  // runtimes of the CPU and the GPU
 }
 
 // Runtimes of a build. Source: dnnl_config.h.
@@ -123,6 +123,9 @@ type functions struct {
 	attrCreate     func(out *handle) Status
 	attrDestroy    func(a handle) Status
 	attrScratchpad func(a handle, mode int32) Status
+	attrPostOps    func(a, post handle) Status
+	postCreate     func(out *handle) Status
+	postDestroy    func(post handle) Status
 	planQuery      func(plan handle, what, index int32, out *uintptr) Status
 	planLayout     func(plan handle, what, index int32) handle
 	planDestroy    func(plan handle) Status
@@ -156,6 +159,9 @@ func (f *functions) symbols() []symbol {
 		{"dnnl_primitive_attr_create", &f.attrCreate},
 		{"dnnl_primitive_attr_destroy", &f.attrDestroy},
 		{"dnnl_primitive_attr_set_scratchpad_mode", &f.attrScratchpad},
+		{"dnnl_primitive_attr_set_post_ops", &f.attrPostOps},
+		{"dnnl_post_ops_create", &f.postCreate},
+		{"dnnl_post_ops_destroy", &f.postDestroy},
 		{"dnnl_primitive_desc_query", &f.planQuery},
 		{"dnnl_primitive_desc_query_md", &f.planLayout},
 		{"dnnl_primitive_desc_destroy", &f.planDestroy},

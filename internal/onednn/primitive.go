@@ -99,8 +99,8 @@ func goString(addr uintptr) string {
 
 // Matmul is dst = src·weights + bias with the ranks of all operands equal:
 // src […, m, k], weights […, k, n], bias [1, …, n] or nil, dst […, m, n].
-// Leading dimensions of 1 are repeated.
-func (x *Context) Matmul(src, weights, bias, dst *Layout) (*Primitive, error) {
+// Leading dimensions of 1 are repeated. post is applied to the sum.
+func (x *Context) Matmul(src, weights, bias, dst *Layout, post ...Post) (*Primitive, error) {
 	r := len(dst.Dims)
 	a, b, c := src.Dims, weights.Dims, dst.Dims
 	if r < 2 || len(a) != r || len(b) != r || a[r-1] != b[r-2] || a[r-2] != c[r-2] || b[r-1] != c[r-1] {
@@ -115,8 +115,12 @@ func (x *Context) Matmul(src, weights, bias, dst *Layout) (*Primitive, error) {
 		return nil, fmt.Errorf("onednn: matmul: bias %v does not fit dst %v", bias, dst)
 	}
 	want := map[ArgID]*Layout{Src: src, Weights: weights, Bias: bias, Dst: dst}
+	attr, err := x.attributes(post)
+	if err != nil {
+		return nil, err
+	}
 	return x.make("matmul", want, func(out *handle) error {
-		return x.lib.matmul(x, out, src.md, weights.md, mdOf(bias), dst.md)
+		return x.lib.matmul(x, out, attr, src.md, weights.md, mdOf(bias), dst.md)
 	})
 }
 
@@ -156,7 +160,7 @@ func (w Window) plain(kernel, in, out []int) (*window, error) {
 
 // Convolution is the cross-correlation of src [N, C, H, W] with weights
 // [O, C, h, w], or with [G, O/G, C/G, h, w] in G groups, plus bias [O] or nil.
-func (x *Context) Convolution(src, weights, bias, dst *Layout, w Window) (*Primitive, error) {
+func (x *Context) Convolution(src, weights, bias, dst *Layout, w Window, post ...Post) (*Primitive, error) {
 	f := weights.Dims
 	groups := 1
 	if len(f) == 5 {
@@ -172,8 +176,12 @@ func (x *Context) Convolution(src, weights, bias, dst *Layout, w Window) (*Primi
 		return nil, fmt.Errorf("onednn: convolution: %w", err)
 	}
 	want := map[ArgID]*Layout{Src: src, Weights: weights, Bias: bias, Dst: dst}
+	attr, err := x.attributes(post)
+	if err != nil {
+		return nil, err
+	}
 	return x.make("convolution", want, func(out *handle) error {
-		return x.lib.convolution(x, out, src.md, weights.md, mdOf(bias), dst.md, v)
+		return x.lib.convolution(x, out, attr, src.md, weights.md, mdOf(bias), dst.md, v)
 	})
 }
 
@@ -242,7 +250,7 @@ func (x *Context) Eltwise(fn Eltwise, l *Layout, alpha, beta float32) (*Primitiv
 }
 
 // Binary is dst = fn(a, b); dimensions of 1 of b are repeated.
-func (x *Context) Binary(fn BinaryFn, a, b, dst *Layout) (*Primitive, error) {
+func (x *Context) Binary(fn BinaryFn, a, b, dst *Layout, post ...Post) (*Primitive, error) {
 	if err := same("binary", a, dst); err != nil {
 		return nil, err
 	}
@@ -253,8 +261,12 @@ func (x *Context) Binary(fn BinaryFn, a, b, dst *Layout) (*Primitive, error) {
 	if !fits {
 		return nil, fmt.Errorf("onednn: binary: %v and %v do not fit", a, b)
 	}
+	attr, err := x.attributes(post)
+	if err != nil {
+		return nil, err
+	}
 	return x.make("binary", map[ArgID]*Layout{Src: a, Src1: b, Dst: dst}, func(out *handle) error {
-		return x.lib.binary(x, out, int32(fn), a.md, b.md, dst.md)
+		return x.lib.binary(x, out, attr, int32(fn), a.md, b.md, dst.md)
 	})
 }
 
