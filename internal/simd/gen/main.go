@@ -21,6 +21,7 @@ var outputs = []struct {
 	render func() ([]byte, error)
 }{
 	{"matrix_amd64.s", amd64(matrix)},
+	{"matrix_arm64.s", arm64(neonMatrix)},
 }
 
 func main() {
