@@ -1,6 +1,7 @@
 package cpu
 
 import (
+	"errors"
 	"math"
 
 	"devicemap/device"
@@ -20,6 +21,8 @@ type compiler struct {
 	turned  map[int][]float32
 
 	scratch, partials, pairs int // per worker
+
+	release []func() error // of what kernels hold outside of Go, run when the program closes
 }
 
 func (c *compiler) in(n *graph.Node, i int) []float32  { return c.data[n.In[i].ID] }
@@ -123,7 +126,8 @@ func compile(e *engine, k *kernels, g *graph.Graph) (*program, error) {
 	if err := c.allocate(g, at); err != nil {
 		return nil, err
 	}
-	p := &program{name: g.Name, pool: e.pool}
+	p := &program{name: g.Name, pool: e.pool, exec: e.exec}
+	p.compute = newCall(p.runLoops)
 	for _, n := range g.Nodes {
 		op := table[n.Op.Name()]
 		if op.view != nil {
@@ -131,13 +135,14 @@ func compile(e *engine, k *kernels, g *graph.Graph) (*program, error) {
 		}
 		s, err := op.plan(c, n)
 		if err != nil {
-			return nil, err
+			return nil, errors.Join(err, releaseAll(c.release))
 		}
 		p.loops = append(p.loops, s...)
 	}
 	if err := c.finish(g, at, p); err != nil {
-		return nil, err
+		return nil, errors.Join(err, releaseAll(c.release))
 	}
+	p.release = c.release
 	return p, nil
 }
 
@@ -206,7 +211,7 @@ func (c *compiler) finish(g *graph.Graph, at []place, p *program) error {
 	}
 	p.workers = make([]worker, threads)
 	for i := range p.workers {
-		p.workers[i] = worker{make([]float32, c.scratch), make([]partial, c.partials), make([]pair, c.pairs)}
+		p.workers[i] = worker{scratch: make([]float32, c.scratch), partials: make([]partial, c.partials), pairs: make([]pair, c.pairs)}
 	}
 	return nil
 }

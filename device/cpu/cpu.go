@@ -61,7 +61,7 @@ func Open(cfg Config) (device.Engine, error) {
 	if threads == 0 {
 		threads = runtime.GOMAXPROCS(0)
 	}
-	lib, passed, err := openLibrary(cfg.Library, threads)
+	lib, exec, passed, err := openLibrary(cfg.Library, threads)
 	if err != nil {
 		return nil, err
 	}
@@ -76,6 +76,7 @@ func Open(cfg Config) (device.Engine, error) {
 	return &engine{
 		pool: newPool(threads),
 		lib:  lib,
+		exec: exec,
 		max:  cfg.MaxBytes,
 		info: device.Info{
 			Kind: device.CPU, Name: cmp.Or(cfg.Name, "CPU"),
@@ -87,6 +88,7 @@ func Open(cfg Config) (device.Engine, error) {
 type engine struct {
 	pool *pool
 	lib  *library
+	exec *executor // nil unless lib is locked to a thread
 	max  int64
 	info device.Info
 	once sync.Once
@@ -107,14 +109,23 @@ func (e *engine) Compile(g *graph.Graph, o device.Options) (device.Program, erro
 	if dtype == device.BF16 {
 		kernels = e.lib.bf16
 	}
-	return compile(e, kernels, g)
+	var p *program
+	err = e.exec.do(newCall(func() (err error) {
+		p, err = compile(e, kernels, g)
+		return err
+	}))
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
 }
 
 // Close stops the workers. Programs of the engine then return ErrClosed.
 func (e *engine) Close() error {
 	e.once.Do(func() {
 		e.pool.close()
-		e.err = e.lib.close()
+		e.err = e.exec.do(newCall(e.lib.close))
+		e.exec.close()
 	})
 	return e.err
 }

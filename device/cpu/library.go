@@ -44,28 +44,47 @@ func Libraries() []string {
 }
 
 // openLibrary opens the named library, or the first one that loads and passes
-// its check. passed lists in one line each why better ones were not taken.
-func openLibrary(name string, threads int) (lib *library, passed []string, err error) {
+// its check, with the executor that a locked one must be used on. passed lists
+// in one line each why better ones were not taken.
+func openLibrary(name string, threads int) (lib *library, exec *executor, passed []string, err error) {
 	for _, c := range candidates() {
 		if name != "" && c.name != name {
 			continue
 		}
-		lib, err := c.open(threads)
+		lib, exec, err := c.openChecked(threads)
 		if err == nil {
-			if err = check(lib); err == nil {
-				return lib, passed, nil
-			}
-			err = errors.Join(err, lib.close())
+			return lib, exec, passed, nil
 		}
 		if name != "" {
-			return nil, nil, fmt.Errorf("cpu: library %s: %w", name, err)
+			return nil, nil, nil, fmt.Errorf("cpu: library %s: %w", name, err)
 		}
 		passed = append(passed, fmt.Sprintf("%s: %v", c.name, err))
 	}
 	if name != "" {
-		return nil, nil, fmt.Errorf("cpu: no library %q; there are %s", name, strings.Join(Libraries(), ", "))
+		return nil, nil, nil, fmt.Errorf("cpu: no library %q; there are %s", name, strings.Join(Libraries(), ", "))
 	}
-	return nil, nil, fmt.Errorf("cpu: no kernels: %s: %w", strings.Join(passed, "; "), device.ErrUnavailable)
+	return nil, nil, nil, fmt.Errorf("cpu: no kernels: %s: %w", strings.Join(passed, "; "), device.ErrUnavailable)
+}
+
+// openChecked opens c on a thread of its own, whose float mode the library's
+// threads inherit, and keeps that thread if the library is locked to it.
+func (c candidate) openChecked(threads int) (lib *library, exec *executor, err error) {
+	exec = newExecutor()
+	err = exec.do(newCall(func() error {
+		var err error
+		if lib, err = c.open(threads); err != nil {
+			return err
+		}
+		if err = check(lib); err != nil {
+			return errors.Join(err, lib.close())
+		}
+		return nil
+	}))
+	if err != nil || !lib.locked {
+		exec.close()
+		exec = nil
+	}
+	return lib, exec, err
 }
 
 // check runs a few small kernels of lib against plain loops.

@@ -5,6 +5,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"devicemap/internal/thread"
 )
 
 // loop is one parallel loop: body is called with disjoint ranges that cover
@@ -22,16 +24,32 @@ type worker struct {
 	scratch  []float32
 	partials []partial
 	pairs    []pair
+	err      error // of a library's kernel; Run returns it
+}
+
+// fail keeps the first error of a run.
+func (w *worker) fail(err error) {
+	if w.err == nil {
+		w.err = err
+	}
 }
 
 // spinFor is how long an idle helper watches for the next loop before it
 // parks. Waking a parked goroutine costs 5 to 15 µs, a spinning one well below
 // 1 µs, and the kernels of a graph follow each other within that time.
-const spinFor = 50 * time.Microsecond
+//
+// spinYield is how long the caller waits for the last chunk before it offers
+// its processor to others. Both sides keep their OS threads, for which a yield
+// is a round of futexes.
+const (
+	spinFor   = 50 * time.Microsecond
+	spinYield = 50 * time.Microsecond
+)
 
 // pool runs loops on the calling goroutine and on persistent helpers, without
 // allocation. One loop runs at a time; a caller that finds the pool taken
-// computes its loop alone.
+// computes its loop alone. Helpers are locked to OS threads of their own, in
+// flush-to-zero mode.
 //
 // The state word makes joining safe against helpers that wake late: a helper
 // takes part only by incrementing the count of active ones while the loop is
@@ -51,6 +69,8 @@ type pool struct {
 }
 
 const (
+	spinCheck = 64 // spins between two looks at the clock
+
 	openBit    = 1 << 31
 	activeMask = openBit - 1
 )
@@ -93,11 +113,7 @@ func (p *pool) run(l *loop, ws []worker) {
 	p.drain(&ws[0])
 	for s := p.state.Load(); !p.state.CompareAndSwap(s, s&^openBit); s = p.state.Load() {
 	}
-	for spins := 0; p.state.Load()&activeMask != 0; spins++ {
-		if spins > 1000 {
-			runtime.Gosched() // the helper may need this processor
-		}
-	}
+	p.waitForHelpers()
 	p.job, p.workers = nil, nil
 }
 
@@ -113,8 +129,26 @@ func (p *pool) drain(w *worker) {
 	}
 }
 
+// waitForHelpers returns when no helper is active.
+func (p *pool) waitForHelpers() {
+	var start time.Time
+	for spins := 1; p.state.Load()&activeMask != 0; spins++ {
+		thread.Pause()
+		switch {
+		case spins%spinCheck != 0:
+		case start.IsZero():
+			start = time.Now()
+		case time.Since(start) > spinYield:
+			runtime.Gosched() // the helper may need this processor
+			start = time.Now()
+		}
+	}
+}
+
 // help is the life of helper i.
 func (p *pool) help(i int) {
+	runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
+	thread.FlushToZero()
 	var last uint64 // generation of the loop that was joined last
 	for p.await(&last) {
 		p.drain(&p.workers[i])
@@ -133,10 +167,8 @@ func (p *pool) await(last *uint64) bool {
 		if p.join(last) {
 			return true
 		}
-		if spins%32 == 0 {
-			runtime.Gosched()
-		}
-		if spins%256 != 0 || time.Since(start) < spinFor {
+		thread.Pause()
+		if spins%spinCheck != 0 || time.Since(start) < spinFor {
 			continue
 		}
 		p.parked.Add(1)
