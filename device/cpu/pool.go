@@ -131,17 +131,8 @@ func (p *pool) drain(w *worker) {
 
 // waitForHelpers returns when no helper is active.
 func (p *pool) waitForHelpers() {
-	var start time.Time
-	for spins := 1; p.state.Load()&activeMask != 0; spins++ {
-		thread.Pause()
-		switch {
-		case spins%spinCheck != 0:
-		case start.IsZero():
-			start = time.Now()
-		case time.Since(start) > spinYield:
-			runtime.Gosched() // the helper may need this processor
-			start = time.Now()
-		}
+	for !spin(spinYield, func() bool { return p.state.Load()&activeMask == 0 }) {
+		runtime.Gosched() // the helper may need this processor
 	}
 }
 
@@ -159,23 +150,15 @@ func (p *pool) help(i int) {
 // await joins the next open loop: it spins, then parks. It reports false when
 // the pool is closed.
 func (p *pool) await(last *uint64) bool {
-	start := time.Now()
-	for spins := 1; ; spins++ {
-		if p.stop.Load() {
-			return false
-		}
-		if p.join(last) {
-			return true
-		}
-		thread.Pause()
-		if spins%spinCheck != 0 || time.Since(start) < spinFor {
-			continue
+	for {
+		joined := false
+		if spin(spinFor, func() bool { joined = p.join(last); return joined || p.stop.Load() }) {
+			return joined
 		}
 		p.parked.Add(1)
 		if !p.news(*last) || !p.unpark() { // nothing came meanwhile, or a token is under way
 			<-p.wake
 		}
-		start = time.Now()
 	}
 }
 
