@@ -1,0 +1,32 @@
+package accelerate
+
+import (
+	"fmt"
+
+	"github.com/ebitengine/purego"
+)
+
+// The framework is in the shared cache of the dynamic loader, not on disk: it
+// opens by this path, looking for the file fails.
+const (
+	framework = "/System/Library/Frameworks/Accelerate.framework/Accelerate"
+	system    = "/usr/lib/libSystem.B.dylib"
+)
+
+// Load opens the framework and binds it. It stays open.
+func Load() (*Lib, error) {
+	handle, err := purego.Dlopen(framework, purego.RTLD_NOW|purego.RTLD_GLOBAL)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s does not load: %w", ErrUnavailable, framework, err)
+	}
+	threads, err := purego.Dlopen(system, purego.RTLD_NOW|purego.RTLD_LOCAL)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s does not load: %w", ErrUnavailable, system, err)
+	}
+	return Bind(func(name string) (uintptr, error) {
+		if name == symbols[SetQoS].Name {
+			return purego.Dlsym(threads, name)
+		}
+		return purego.Dlsym(handle, name)
+	})
+}
