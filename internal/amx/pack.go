@@ -1,6 +1,9 @@
 package amx
 
-import "math"
+import (
+	"math"
+	"unsafe"
+)
 
 // Half rounds to bf16, to nearest even. NaN stays NaN. Finite values beyond the
 // range become infinite.
@@ -10,6 +13,11 @@ func Half(v float32) uint16 {
 		return 0x7FC0
 	}
 	return uint16((bits + 0x7FFF + bits>>16&1) >> 16)
+}
+
+// Halves is scratch memory as bf16 values, two for each float32.
+func Halves(scratch []float32) []uint16 {
+	return unsafe.Slice((*uint16)(unsafe.Pointer(unsafe.SliceData(scratch))), 2*len(scratch))
 }
 
 // PackRows writes a panel in rows form from lanes ≤ 32 lanes that are

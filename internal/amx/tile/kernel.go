@@ -95,31 +95,42 @@ func byteLines(code []byte) string {
 }
 
 // Kernel runs Multiply on the machine: it has the form and the meaning of
-// package amx's Kernel. It panics where a processor would fault.
+// package amx's Kernel. It panics where a processor would fault, and where the
+// program touches what lies between the rows of c.
 func Kernel(c []float32, ldc int, a, b []uint16, steps, panels, stride int, add bool) {
-	left, right, sums := halves(a), halves(b), make([]byte, 4*len(c))
-	for i, v := range c {
-		binary.LittleEndian.PutUint32(sums[4*i:], math.Float32bits(v))
-	}
 	const aAt, bAt, cAt = 1 << 40, 2 << 40, 3 << 40
+	memory := []Segment{{aAt, halves(a), false}, {bAt, halves(b), false}}
+	for i := range Lanes {
+		row := c[i*ldc:][:panels*Lanes]
+		memory = append(memory, Segment{cAt + uint64(4*i*ldc), floats(row), true})
+	}
 	args := map[string]uint64{"a": aAt, "b": bAt, "c": cAt, "ldc": uint64(4 * ldc),
 		"steps": uint64(steps), "panels": uint64(panels), "stride": uint64(2 * stride), "add": 0}
 	if add {
 		args["add"] = 1
 	}
-	err := Run(Multiply(), args, Segment{aAt, left, false}, Segment{bAt, right, false}, Segment{cAt, sums, true})
-	if err != nil {
+	if err := Run(Multiply(), args, memory...); err != nil {
 		panic(err)
 	}
-	for i := range c {
-		c[i] = math.Float32frombits(binary.LittleEndian.Uint32(sums[4*i:]))
+	for i, s := range memory[2:] {
+		for j := range panels * Lanes {
+			c[i*ldc+j] = math.Float32frombits(binary.LittleEndian.Uint32(s.Data[4*j:]))
+		}
 	}
 }
 
 func halves(v []uint16) []byte {
-	b := make([]byte, 2*len(v))
-	for i, h := range v {
-		binary.LittleEndian.PutUint16(b[2*i:], h)
+	b := make([]byte, 0, 2*len(v))
+	for _, h := range v {
+		b = binary.LittleEndian.AppendUint16(b, h)
+	}
+	return b
+}
+
+func floats(v []float32) []byte {
+	b := make([]byte, 0, 4*len(v))
+	for _, x := range v {
+		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(x))
 	}
 	return b
 }
