@@ -18,9 +18,11 @@ type compiler struct {
 	budget  *budget
 	data    [][]float32 // by value ID
 	fixed   []bool      // by value ID: the storage is a constant's
-	turned  map[int][]float32
+	copies  map[layout][]float32
+	err     error // of copied; the first one
 
-	scratch, partials, pairs int // per worker
+	scratch, panels, partials, pairs int // per worker
+	shared                           int // of all workers
 
 	release []func() error // of what kernels hold outside of Go, run when the program closes
 }
@@ -30,6 +32,8 @@ func (c *compiler) out(n *graph.Node, i int) []float32 { return c.data[n.Out[i].
 
 // needScratch asks for elems scratch values per worker during a loop.
 func (c *compiler) needScratch(elems int)  { c.scratch = max(c.scratch, elems) }
+func (c *compiler) needPanels(elems int)   { c.panels = max(c.panels, elems) }
+func (c *compiler) needShared(elems int)   { c.shared = max(c.shared, elems) }
 func (c *compiler) needPartials(elems int) { c.partials = max(c.partials, elems) }
 func (c *compiler) needPairs(elems int)    { c.pairs = max(c.pairs, elems) }
 
@@ -51,19 +55,39 @@ func (c *compiler) one(items int, ns float64, body func(w *worker, lo, hi int)) 
 	return step{c.loop(items, ns, body)}, nil
 }
 
-// transposed returns constant v [rows, cols] as [cols, rows]; the copy is made
-// once per value.
-func (c *compiler) transposed(v *graph.Value, rows, cols int) ([]float32, error) {
-	if t, ok := c.turned[v.ID]; ok {
-		return t, nil
+// layout names a copy of a constant's elements: rows × cols of them from at,
+// with their steps, arranged for a use.
+type layout struct {
+	at                       *float32
+	row, col, rows, cols, as int
+}
+
+// asTranspose is the use of transposed; others are the widths of slivers.
+const asTranspose = 0
+
+// copied returns the copy l of a constant, made once: write fills its elems
+// values. Beyond the budget it returns nil, and compile ends with an error.
+func (c *compiler) copied(l layout, elems int, write func(dst []float32)) []float32 {
+	if t, ok := c.copies[l]; ok {
+		return t
 	}
-	if err := c.budget.take("transposed constants", rows*cols, 4); err != nil {
-		return nil, err
+	if c.err == nil {
+		c.err = c.budget.take("rearranged constants", elems, 4)
 	}
-	t := make([]float32, rows*cols)
-	turn(t, rows, c.data[v.ID], cols, cols, rows)
-	c.turned[v.ID] = t
-	return t, nil
+	if c.err != nil {
+		return nil
+	}
+	t := make([]float32, elems)
+	write(t)
+	c.copies[l] = t
+	return t
+}
+
+// transposed returns constant data [rows, cols] as [cols, rows].
+func (c *compiler) transposed(data []float32, rows, cols int) []float32 {
+	return c.copied(layout{&data[0], cols, 1, rows, cols, asTranspose}, rows*cols, func(dst []float32) {
+		turn(dst, rows, data, cols, cols, rows)
+	})
 }
 
 // place says where a value lives: at an offset of its root's storage.
@@ -120,7 +144,7 @@ func compile(e *engine, k *kernels, g *graph.Graph) (*program, error) {
 		budget:  &budget{graph: g.Name, max: e.max},
 		data:    make([][]float32, len(g.Values)),
 		fixed:   make([]bool, len(g.Values)),
-		turned:  map[int][]float32{},
+		copies:  map[layout][]float32{},
 	}
 	at := places(g)
 	if err := c.allocate(g, at); err != nil {
@@ -205,13 +229,18 @@ func (c *compiler) finish(g *graph.Graph, at []place, p *program) error {
 		p.outputs = append(p.outputs, dst)
 		p.loops = append(p.loops, c.loop(len(dst), 0.3, func(_ *worker, lo, hi int) { copy(dst[lo:hi], src[lo:hi]) }))
 	}
+	if c.err != nil {
+		return c.err
+	}
 	threads := p.pool.threads()
-	if err := c.budget.take("scratch", threads*(c.scratch+4*c.partials+2*c.pairs), 4); err != nil {
+	if err := c.budget.take("scratch", threads*(c.scratch+c.panels+4*c.partials+2*c.pairs)+c.shared, 4); err != nil {
 		return err
 	}
 	p.workers = make([]worker, threads)
+	shared := make([]float32, c.shared)
 	for i := range p.workers {
-		p.workers[i] = worker{scratch: make([]float32, c.scratch), partials: make([]partial, c.partials), pairs: make([]pair, c.pairs)}
+		p.workers[i] = worker{scratch: make([]float32, c.scratch), panels: make([]float32, c.panels), shared: shared,
+			partials: make([]partial, c.partials), pairs: make([]pair, c.pairs)}
 	}
 	return nil
 }

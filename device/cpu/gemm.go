@@ -5,13 +5,14 @@ import "devicemap/internal/graph"
 // product is a batch of matrix products c = a·b + bias over row-major slices:
 // a [m, k] or, with aT, [k, m]; b [k, n] or, with bT, [n, k]; c [m, n]; bias
 // [n] or nil. aAt and bAt are the element offsets of the batch's operands;
-// product i writes c from i·m·n.
+// product i writes c from i·m·n. A fixed operand is a constant.
 type product struct {
-	m, n, k  int
-	a, b, c  []float32
-	bias     []float32
-	aT, bT   bool
-	aAt, bAt []int
+	m, n, k        int
+	a, b, c        []float32
+	bias           []float32
+	aT, bT         bool
+	aFixed, bFixed bool
+	aAt, bAt       []int
 }
 
 // Blocking of the gonum kernel set. A panel of b (64 rows of 1024 values,
@@ -34,6 +35,9 @@ const (
 // not contiguous along k are transposed panel by panel into scratch, at most
 // 1 MiB per worker.
 func planGemm(c *compiler, p product) step {
+	if p.bFixed && !p.bT && p.k >= shortDepth && len(p.b) == p.k*p.n {
+		p.b, p.bT = c.transposed(p.b, p.k, p.n), true
+	}
 	byRows := !p.bT && (p.k < shortDepth || p.m < fewRows)
 	depth, cols := gemmDepth, gemmCols
 	switch {
@@ -121,19 +125,13 @@ func planMatMul(c *compiler, n *graph.Node) (step, error) {
 	op := n.Op.(graph.MatMul)
 	x, y, out := n.In[0].Shape, n.In[1].Shape, n.Out[0].Shape
 	m, k, _, cols := op.Dims(x, y)
-	p := product{m: m, n: cols, k: k, a: c.in(n, 0), b: c.in(n, 1), c: c.out(n, 0), aT: op.TransposeX, bT: op.TransposeY}
+	p := product{m: m, n: cols, k: k, a: c.in(n, 0), b: c.in(n, 1), c: c.out(n, 0),
+		aT: op.TransposeX, bT: op.TransposeY, aFixed: c.fixed[n.In[0].ID], bFixed: c.fixed[n.In[1].ID]}
 	lead := out[:len(out)-2]
 	p.aAt, p.bAt = batchOffsets(lead, x[:len(x)-2], m*k), batchOffsets(lead, y[:len(y)-2], k*cols)
 	if len(y) == 2 && !op.TransposeX && len(x) == len(out) {
 		// One right operand for the whole batch: the batch becomes rows.
 		p.m, p.aAt, p.bAt = m*len(p.aAt), []int{0}, []int{0}
-	}
-	if len(y) == 2 && c.fixed[n.In[1].ID] && !p.bT && k >= shortDepth {
-		b, err := c.transposed(n.In[1], k, cols)
-		if err != nil {
-			return nil, err
-		}
-		p.b, p.bT = b, true
 	}
 	return c.kernels.gemm(c, p), nil
 }
@@ -141,7 +139,7 @@ func planMatMul(c *compiler, n *graph.Node) (step, error) {
 func planLinear(c *compiler, n *graph.Node) (step, error) {
 	w := n.In[1].Shape
 	p := product{m: n.Out[0].Shape.Elems() / w[0], n: w[0], k: w[1], a: c.in(n, 0), b: c.in(n, 1), c: c.out(n, 0),
-		bT: true, aAt: []int{0}, bAt: []int{0}}
+		bT: true, aFixed: c.fixed[n.In[0].ID], bFixed: c.fixed[n.In[1].ID], aAt: []int{0}, bAt: []int{0}}
 	if len(n.In) == 3 {
 		p.bias = c.in(n, 2)
 	}

@@ -22,6 +22,8 @@ func (l *loop) chunks() int { return (l.items + l.grain - 1) / l.grain }
 // worker is what one goroutine of a loop may write besides the result.
 type worker struct {
 	scratch  []float32
+	panels   []float32 // packed operands of a product that it computes alone
+	shared   []float32 // packed operands of a product of all workers
 	partials []partial
 	pairs    []pair
 	err      error // of a library's kernel; Run returns it
