@@ -4,9 +4,7 @@ import (
 	"errors"
 	"math"
 	"math/rand/v2"
-	"runtime"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -175,7 +173,7 @@ func TestHalfProduct(t *testing.T) {
 		h, err := l.NewHalfProduct(p)
 		require.NoError(t, err)
 		a, b, c := draw(100), draw(101), make([]float32, 102)
-		require.Zero(t, h.Run(halves(a), halves(b), c))
+		require.NoError(t, h.Run(halves(a), halves(b), c))
 		for i := range p.M {
 			for j := range p.N {
 				require.InDelta(t, element(p, a, b, i, j), c[i*p.LDC+j], 1e-5, "%+v at %d, %d", p, i, j)
@@ -200,7 +198,7 @@ func TestConvolution(t *testing.T) {
 	f, err := l.NewConvolution(layer)
 	require.NoError(t, err)
 	x, y := draw(2*126), make([]float32, 2*48)
-	require.Zero(t, f.Apply(2, x, y))
+	require.NoError(t, f.Apply(2, x, y))
 	for i, got := range y {
 		n, o, oy, ox := i/48, i/24%2, i/8%3, i%8
 		want := float64(layer.Bias[o])
@@ -215,14 +213,26 @@ func TestConvolution(t *testing.T) {
 	require.Panics(t, func() { f.Apply(3, x, y) })
 }
 
-// TestFiltersAreFreed: a filter goes with the last reference to it.
 func TestFiltersAreFreed(t *testing.T) {
 	l := bind(t, nil)
 	f, err := l.NewConvolution(layer)
 	require.NoError(t, err)
 	require.Equal(t, 1, standin.Layers())
-	runtime.KeepAlive(f)
-	require.Eventually(t, func() bool { runtime.GC(); return standin.Layers() == 0 }, 5*time.Second, time.Millisecond)
+	require.NoError(t, f.Close())
+	require.NoError(t, f.Close())
+	require.Zero(t, standin.Layers())
+	require.Panics(t, func() { _ = f.Apply(1, make([]float32, 126), make([]float32, 48)) })
+}
+
+// TestStatus: a failing call is named with its status.
+func TestStatus(t *testing.T) {
+	l := bind(t, map[string]standin.Fault{"BNNSFilterApplyBatch": standin.Fails, "BNNSMatMul": standin.Fails})
+	f, err := l.NewConvolution(layer)
+	require.NoError(t, err)
+	require.EqualError(t, f.Apply(1, make([]float32, 126), make([]float32, 48)), "accelerate: BNNSFilterApplyBatch: status -1")
+	h, err := l.NewHalfProduct(accelerate.Product{M: 1, N: 1, K: 1, LDA: 1, LDB: 1, LDC: 1})
+	require.NoError(t, err)
+	require.EqualError(t, h.Run(make([]uint16, 1), make([]uint16, 1), make([]float32, 1)), "accelerate: BNNSMatMul: status -1")
 }
 
 func TestRefusals(t *testing.T) {

@@ -85,8 +85,7 @@ const (
 // ErrRefused: BNNS makes no such layer; its reason is in the system's log only.
 var ErrRefused = errors.New("accelerate: BNNS refuses this layer")
 
-// Filter is a BNNS layer. It serves one goroutine at a time and is freed when
-// it becomes unreachable.
+// Filter is a BNNS layer. It serves one goroutine at a time.
 type Filter struct {
 	lib     *Lib
 	handle  uintptr
@@ -128,9 +127,7 @@ func (l *Lib) NewConvolution(c Convolution) (*Filter, error) {
 	if handle == 0 {
 		return nil, fmt.Errorf("%w: convolution of %v by %v", ErrRefused, c.In, c.Kernel)
 	}
-	f := &Filter{lib: l, handle: handle, in: c.In[0] * c.In[1] * c.In[2], out: c.Out[0] * c.Out[1] * c.Out[2]}
-	runtime.AddCleanup(f, func(handle uintptr) { new(cell).call(l.addr[DestroyFilter], handle) }, handle)
-	return f, nil
+	return &Filter{lib: l, handle: handle, in: c.In[0] * c.In[1] * c.In[2], out: c.Out[0] * c.Out[1] * c.Out[2]}, nil
 }
 
 func (c Convolution) check() error {
@@ -148,17 +145,32 @@ func (c Convolution) check() error {
 	return nil
 }
 
-// Apply computes n samples and returns BNNS's status, 0 for success. It panics
-// if a slice is too short.
-func (f *Filter) Apply(n int, in, out []float32) int32 {
-	if len(in) < n*f.in || len(out) < n*f.out {
-		panic(fmt.Sprintf("accelerate: %d samples of %d and %d values, got %d and %d", n, f.in, f.out, len(in), len(out)))
+// Close frees the layer; it may be called twice.
+func (f *Filter) Close() error {
+	if f.handle != 0 {
+		new(cell).call(f.lib.addr[DestroyFilter], f.handle)
+		f.handle = 0
+	}
+	return nil
+}
+
+// Apply computes n samples. It panics if a slice is too short or f is closed.
+func (f *Filter) Apply(n int, in, out []float32) error {
+	if f.handle == 0 || len(in) < n*f.in || len(out) < n*f.out {
+		panic(fmt.Sprintf("accelerate: %d samples of %d and %d values, got %d and %d, filter %#x", n, f.in, f.out, len(in), len(out), f.handle))
 	}
 	c := f.lib.take()
 	st := c.call(f.lib.addr[ApplyBatch], f.handle, uintptr(n), c.hold(0, at(in)), uintptr(f.in), c.hold(1, at(out)), uintptr(f.out))
 	f.lib.give(c)
-	runtime.KeepAlive(f)
-	return int32(st)
+	return status(ApplyBatch, int32(st))
+}
+
+// status is the error of a call that returned st, 0 for success.
+func status(f Func, st int32) error {
+	if st == 0 {
+		return nil
+	}
+	return fmt.Errorf("accelerate: %v: status %d", f, st)
 }
 
 // HalfProduct is a [Product] of fp16 operands with a float32 result. It serves
@@ -172,7 +184,7 @@ type HalfProduct struct {
 	spanA, spanB, spanC int
 }
 
-// NewHalfProduct prepares p; the operands must be dense.
+// NewHalfProduct prepares p.
 func (l *Lib) NewHalfProduct(p Product) (*HalfProduct, error) {
 	if l.matMul == nil {
 		return nil, fmt.Errorf("%w: the library lacks %v", ErrUnavailable, MatMul)
@@ -203,9 +215,9 @@ func (l *Lib) NewHalfProduct(p Product) (*HalfProduct, error) {
 // WorkspaceBytes is the memory that the product holds.
 func (h *HalfProduct) WorkspaceBytes() int { return 8 * len(h.workspace) }
 
-// Run computes c = a·b from fp16 bit patterns and returns BNNS's status, 0 for
-// success. It panics if a slice is too short.
-func (h *HalfProduct) Run(a, b []uint16, c []float32) int32 {
+// Run computes c = a·b from fp16 bit patterns. It panics if a slice is too
+// short.
+func (h *HalfProduct) Run(a, b []uint16, c []float32) error {
 	if len(a) < h.spanA || len(b) < h.spanB || len(c) < h.spanC {
 		panic(fmt.Sprintf("accelerate: fp16 product of %d and %d values into %d, want %d, %d, %d",
 			len(a), len(b), len(c), h.spanA, h.spanB, h.spanC))
@@ -214,5 +226,5 @@ func (h *HalfProduct) Run(a, b []uint16, c []float32) int32 {
 	for i, b := range []block{h.a, h.b, h.c} {
 		b.pointer(tensorData, h.operands[i])
 	}
-	return h.lib.matMul(h.TransA, h.TransB, 1, at(h.a), at(h.b), at(h.c), at(h.workspace), nil)
+	return status(MatMul, h.lib.matMul(h.TransA, h.TransB, 1, at(h.a), at(h.b), at(h.c), at(h.workspace), nil))
 }
