@@ -3,6 +3,7 @@ package cpu
 import (
 	"fmt"
 
+	"devicemap/internal/amx"
 	"devicemap/internal/simd"
 )
 
@@ -20,6 +21,11 @@ func openEmbedded(int) (*library, error) {
 	if best == simd.Portable {
 		return nil, fmt.Errorf("this processor has none of the instruction sets that it is written for")
 	}
-	return &library{name: "embedded", version: fmt.Sprintf("embedded %v", best),
-		kernels: embeddedKernels(best), close: func() error { return nil }}, nil
+	lib := &library{name: "embedded", version: fmt.Sprintf("embedded %v", best),
+		kernels: embeddedKernels(best), close: func() error { return nil }}
+	if multiply, err := amx.Open(); err == nil && best == simd.AVX512 {
+		lib.version += ", AMX for bf16"
+		lib.bf16 = bf16Kernels(lib.kernels, multiply)
+	}
+	return lib, nil
 }
