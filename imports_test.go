@@ -26,7 +26,7 @@ var floors = map[string]int{
 	"devicemap/internal/libsystem":          0,
 	"devicemap/internal/nvml":               0,
 	"devicemap/internal/onednn":             0,
-	"devicemap/internal/openblas": 0,
+	"devicemap/internal/openblas":           0,
 	"devicemap/internal/rng":                0,
 	"devicemap/internal/simd":               0,
 	"devicemap/internal/smc":                0,
