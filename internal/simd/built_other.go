@@ -6,3 +6,5 @@ package simd
 var built []Level
 
 func matrixOf(Level) *Matrix { return nil }
+
+func vectorOf(Level) *Vector { return nil }

@@ -1,0 +1,104 @@
+package simd
+
+// Params are the parameters of a Map; one that is not named is not read.
+type Params [4]float32
+
+// Map is dst[i] = f(x[i]), with a, b, c and d for the parameters p[0] to p[3].
+type Map func(dst, x []float32, p Params)
+
+// Zip is dst[i] = f(x[i], y[i]).
+type Zip func(dst, x, y []float32)
+
+// Vector is the loops over contiguous values of one level.
+//
+// Results number len(dst), or len(x) without dst; every operand is at least as
+// long. Any alignment and any length, 0 included, will do. dst may be one of
+// the operands; otherwise they do not overlap. A NaN operand gives NaN unless
+// stated otherwise.
+//
+// Errors are in units in the last place of the exact result of the float32
+// operands, and hold for every float32, subnormal operands and results
+// included, unless the thread flushes those to zero.
+type Vector struct {
+	Level Level
+
+	// One rounding: exact up to ½ ulp, a fused multiply-add where written a·x+b.
+	Affine    Map // min(max(a·x + b, c), d); −0 counts as 0
+	Scale     Map // a·x
+	Shift     Map // x + a
+	DivideBy  Map // x/a
+	Quotient  Map // a/(x + b), two roundings
+	Rsqrt     Map // 1/√(x + a), three roundings
+	Leaky     Map // min(x if x > 0 else a·x, b)
+	Threshold Map // 0 if x < a else x
+	Abs       Map
+	Square    Map
+	Sqrt      Map
+	Softsign  Map // x/(1 + |x|), two roundings
+	Floor     Map
+	Ceil      Map
+	Round     Map // to even
+	Sign      Map // −1, 1, or x itself where that is a zero
+
+	// Within the given error.
+	Exp      Map // 1.5 ulp
+	Exp2     Map // 1.5 ulp
+	Log      Map // ln(x + a) of the rounded sum, 1.5 ulp
+	Tanh     Map // a·tanh(b·x) with b·x rounded, 3 ulp for a = b = 1
+	Sigmoid  Map // 1/(1 + e^−x), 2.5 ulp
+	SiLU     Map // x/(1 + e^−ax), 3 ulp
+	GELU     Map // x/2·(1 + erf(x/√2)), 4 ulp
+	GELUTanh Map // x/(1 + e^−z), z = 2√(2/π)·(x + 0.044715x³), 4 ulp
+	Erf      Map // 3 ulp
+	Softplus Map // ln(1 + e^x), 3 ulp
+	ELU      Map // x if x > 0 else a·(e^x − 1), 3 ulp
+	Sin      Map // 2 ulp or 1e-7, whichever is more
+	Cos      Map // 2 ulp or 1e-7, whichever is more
+
+	Add, Sub, Mul, Div Zip
+	Max, Min           Zip
+	Less, LessEqual    Zip                                         // 1 or 0; 0 for a NaN
+	Equal, NotEqual    Zip                                         // 1 or 0; NotEqual is 1 for a NaN
+	Pow                Zip                                         // as math.Pow, ½ ulp
+	Select             func(dst, cond, x, y []float32)             // x where cond is not 0, else y
+	Axpy               func(dst []float32, k float32, x []float32) // dst + k·x, fused
+	Fill               func(dst []float32, v float32)
+
+	// Normalize is (x − a)·b + c, with x − a rounded.
+	Normalize Map
+	// NormalizeAffine is ((x − a)·b + c)·gamma + beta.
+	NormalizeAffine func(dst, x, gamma, beta []float32, p Params)
+	// NormalizeScale is (a·x)·gamma.
+	NormalizeScale func(dst, x, gamma []float32, p Params)
+
+	// Reductions sum in float64 and have no error beyond that of a float64 sum
+	// in another order. Sums of nothing are 0, the largest of nothing is −Inf.
+	Sum        func(x []float32) float64
+	SumAbs     func(x []float32) float64
+	SumSquares func(x []float32, shift float32) float64 // Σ(x − shift)², differences rounded to float32
+	Dot        func(x, y []float32) float64
+	Largest    func(x []float32) float32
+	Smallest   func(x []float32) float32
+	// ExpSum is dst = e^(x − shift) and returns the sum; SumExp only returns it.
+	ExpSum func(dst, x []float32, shift float32) float64
+	SumExp func(x []float32, shift float32) float64
+
+	// Columns of several rows, for reductions over a leading axis:
+	// acc[i] += Σ f(row[i]) over four rows of at least len(acc) values.
+	AddRows        func(acc []float64, r0, r1, r2, r3 []float32)
+	AddAbsRows     func(acc []float64, r0, r1, r2, r3 []float32)
+	AddSquaresRows func(acc []float64, r0, r1, r2, r3 []float32)
+
+	// Stream copies x to dst past the caches: for results that are larger than
+	// the last one. Another thread sees them after an atomic operation of this
+	// one.
+	Stream func(dst, x []float32)
+}
+
+// VectorFor is the kernels of l, which must be one of Levels.
+func VectorFor(l Level) *Vector {
+	if v := vectorOf(l); v != nil {
+		return v
+	}
+	return &portableVector
+}
