@@ -22,6 +22,7 @@ var outputs = []struct {
 }{
 	{"matrix_amd64.s", amd64(matrix)},
 	{"matrix_arm64.s", arm64(neonMatrix)},
+	{"shift_amd64.s", amd64(shift)},
 }
 
 func main() {
