@@ -42,16 +42,19 @@ func BenchmarkModels(b *testing.B) {
 			b.Run(fmt.Sprintf("model=%s/path=%s", m.name, path), func(b *testing.B) {
 				spinning := startTorch(b, m.name, path, "OMP_WAIT_POLICY=active")
 				sleeping := startTorch(b, m.name, path, "OMP_WAIT_POLICY=passive")
-				besideTorch(b, loaded(b, m.build), spinning, sleeping)
+				ours, theirs := beside(b, loaded(b, m.build), spinning, sleeping)
+				b.ReportMetric(1e3*ours.Seconds(), "ms")
+				b.ReportMetric(1e3*theirs.Seconds(), "PyTorch-ms")
 			})
 		}
 	}
 }
 
-// besideTorch takes the least time of each side over turns of several runs.
-func besideTorch(b *testing.B, p device.Program, torch ...*torchProcess) {
+// beside takes the least time of each side over turns of several runs, and of
+// the best rival.
+func beside(b *testing.B, p device.Program, rivals ...*rival) (ours, theirs time.Duration) {
 	const turns, runs = 5, 5
-	ours, theirs := time.Duration(1<<62), time.Duration(1<<62)
+	ours, theirs = time.Duration(1<<62), time.Duration(1<<62)
 	for b.Loop() {
 		for range turns {
 			for range runs {
@@ -61,14 +64,13 @@ func besideTorch(b *testing.B, p device.Program, torch ...*torchProcess) {
 				}
 				ours = min(ours, time.Since(start))
 			}
-			for _, t := range torch {
-				theirs = min(theirs, t.run(b, runs))
+			for _, r := range rivals {
+				theirs = min(theirs, r.run(b, runs))
 			}
 		}
 	}
-	b.ReportMetric(1e3*ours.Seconds(), "ms")
-	b.ReportMetric(1e3*theirs.Seconds(), "PyTorch-ms")
 	b.ReportMetric(theirs.Seconds()/ours.Seconds(), "ratio")
+	return ours, theirs
 }
 
 // BenchmarkModelsAlone is for profiles of our side.
@@ -105,43 +107,51 @@ func loaded(b *testing.B, build func(workloads.Params) (*workloads.Instance, err
 	return p
 }
 
-// torchProcess is testdata/models.py with one model.
-type torchProcess struct {
+// rival is another program that computes the same: it answers a line with a
+// number of runs by the least time of them.
+type rival struct {
 	in  io.WriteCloser
 	out *bufio.Reader
 }
 
-// startTorch starts the first Python that has PyTorch, or skips.
-func startTorch(b *testing.B, model, path, env string) *torchProcess {
+// startRival starts cmd and waits for its greeting.
+func startRival(b *testing.B, cmd *exec.Cmd) *rival {
+	var errs strings.Builder
+	cmd.Stderr = &errs
+	in, err := cmd.StdinPipe()
+	require.NoError(b, err)
+	out, err := cmd.StdoutPipe()
+	require.NoError(b, err)
+	require.NoError(b, cmd.Start())
+	b.Cleanup(func() { require.NoError(b, errors.Join(in.Close(), cmd.Wait())) })
+	r := &rival{in, bufio.NewReader(out)}
+	greeting, err := r.out.ReadString('\n')
+	require.NoError(b, err, "%s says %s", cmd.Path, &errs)
+	b.Logf("%s: %s", filepath.Base(cmd.Path), strings.TrimSpace(greeting))
+	return r
+}
+
+// run is the least time of n runs.
+func (r *rival) run(b *testing.B, n int) time.Duration {
+	_, err := fmt.Fprintln(r.in, n)
+	require.NoError(b, err)
+	var seconds float64
+	_, err = fmt.Fscanln(r.out, &seconds)
+	require.NoError(b, err)
+	return time.Duration(seconds * 1e9)
+}
+
+// startTorch starts testdata/models.py with the first Python that has PyTorch,
+// or skips.
+func startTorch(b *testing.B, model, path, env string) *rival {
 	for _, python := range []string{"/usr/bin/python3", "python3"} {
 		if exec.Command(python, "-c", "import torch, torchvision").Run() != nil {
 			continue
 		}
 		cmd := exec.Command(python, filepath.Join("testdata", "models.py"), model, path, fmt.Sprint(runtime.GOMAXPROCS(0)))
-		var errs strings.Builder
-		cmd.Stderr, cmd.Env = &errs, append(os.Environ(), env)
-		in, err := cmd.StdinPipe()
-		require.NoError(b, err)
-		out, err := cmd.StdoutPipe()
-		require.NoError(b, err)
-		require.NoError(b, cmd.Start())
-		b.Cleanup(func() { require.NoError(b, errors.Join(in.Close(), cmd.Wait())) })
-		t := &torchProcess{in, bufio.NewReader(out)}
-		version, err := t.out.ReadString('\n')
-		require.NoError(b, err, "PyTorch says %s", &errs)
-		b.Logf("PyTorch %s, %s", strings.TrimSpace(version), env)
-		return t
+		cmd.Env = append(os.Environ(), env)
+		return startRival(b, cmd)
 	}
 	b.Skip("no Python with torch and torchvision to compare with; install python3-torch and python3-torchvision")
 	return nil
-}
-
-// run is the least time of n runs.
-func (t *torchProcess) run(b *testing.B, n int) time.Duration {
-	_, err := fmt.Fprintln(t.in, n)
-	require.NoError(b, err)
-	var seconds float64
-	_, err = fmt.Fscanln(t.out, &seconds)
-	require.NoError(b, err)
-	return time.Duration(seconds * 1e9)
 }

@@ -73,14 +73,15 @@ func streaming(b *testing.B, rows, cols int) device.Program {
 	return p
 }
 
-// compileC compiles one file for this processor, or skips.
-func compileC(b *testing.B, file string) string {
+// compileC compiles one file for this processor, with more arguments such as
+// libraries, or skips.
+func compileC(b *testing.B, file string, more ...string) string {
 	gcc, err := exec.LookPath("gcc")
 	if err != nil {
 		b.Skip("no gcc to compile the loops that this compares with; install gcc")
 	}
 	program := filepath.Join(b.TempDir(), "c")
-	out, err := exec.Command(gcc, "-O3", "-march=native", "-pthread", "-o", program, file).CombinedOutput()
+	out, err := exec.Command(gcc, append([]string{"-O3", "-march=native", "-pthread", "-o", program, file}, more...)...).CombinedOutput()
 	if err != nil {
 		b.Skip("gcc cannot compile " + strconv.Quote(file) + ": " + string(out))
 	}
