@@ -11,6 +11,8 @@ import (
 // the portable set's.
 func embeddedKernels(l simd.Level) *kernels {
 	k := gonumKernels()
+	t := hostTiles(simd.MatrixFor(l))
+	k.gemm, k.multiplier = t.gemm, t.multiplier
 	return k
 }
 

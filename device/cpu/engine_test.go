@@ -195,8 +195,9 @@ func TestSoftmaxOfLargeScores(t *testing.T) {
 	}
 }
 
-// TestMemoryOfDeepGraph: 40 layers of 4 MB activations need a few buffers, and
-// the weights are not copied.
+// TestMemoryOfDeepGraph: 40 layers of 4 MB activations need a few buffers. The
+// weights are rearranged once, although 40 constants name them; that copy and
+// the left operand of the running product are about one activation each.
 func TestMemoryOfDeepGraph(t *testing.T) {
 	const n, layers = 1000, 40
 	w := make([]float32, n*n) // shared by all layers: 4 MB
@@ -212,8 +213,8 @@ func TestMemoryOfDeepGraph(t *testing.T) {
 	p, err := open(t, cpu.Config{Threads: 2}).Compile(g, device.Options{})
 	require.NoError(t, err)
 	runtime.ReadMemStats(&after)
-	if got := after.TotalAlloc - before.TotalAlloc; got > 5*4*n*n {
-		t.Errorf("compile allocated %d bytes, want at most 5 activations of %d", got, 4*n*n)
+	if got := after.TotalAlloc - before.TotalAlloc; got > 7*4*n*n {
+		t.Errorf("compile allocated %d bytes, want at most 7 activations of %d", got, 4*n*n)
 	}
 	require.NoError(t, p.Close())
 }

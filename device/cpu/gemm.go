@@ -152,15 +152,11 @@ func planEinsum(c *compiler, n *graph.Node) (step, error) {
 	x, b, y := c.in(n, 0), c.in(n, 1), c.out(n, 0)
 	s, u := n.In[0].Shape, n.Out[0].Shape[3]
 	N, C, H, W := s[0], s[1], s[2], s[3]
-	rows := c.kernels.rows
-	return c.one(N*H, 2*float64(C*W*u)/gonumFlopsPerNs, func(_ *worker, lo, hi int) {
+	multiply := c.kernels.multiplier(c, C, u, W)
+	return c.one(N*H, 2*float64(C*W*u)/gonumFlopsPerNs, func(w *worker, lo, hi int) {
 		for item := lo; item < hi; item++ {
 			i, h := item/H, item%H
-			dst := y[(i*C*H+h)*u:]
-			for ch := range C {
-				clear(dst[ch*H*u : ch*H*u+u])
-			}
-			rows(C, u, W, x[(i*C*H+h)*W:], H*W, b[(i*W*H+h)*u:], H*u, dst, H*u)
+			multiply(w, C, u, W, view{x[(i*C*H+h)*W:], H * W, 1}, view{b[(i*W*H+h)*u:], H * u, 1}, y[(i*C*H+h)*u:], H*u, false)
 		}
 	})
 }

@@ -19,6 +19,9 @@ type kernels struct {
 	attention func(c *compiler, p attention) step
 	pool      func(c *compiler, p pooling) step
 
+	// multiplier plans for products of at most m × n × k on single workers.
+	multiplier func(c *compiler, m, n, k int) multiply
+
 	// dots is the serial tile behind the planners: c += a·bᵀ with a [m, k],
 	// b [n, k], c [m, n], each with its row stride.
 	dots func(m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int)
@@ -47,7 +50,8 @@ type kernels struct {
 func gonumKernels() *kernels {
 	return &kernels{
 		gemm: planGemm, conv: planConv, attention: planAttention, pool: planPool,
-		dots: gonumDots, rows: gonumRows, axpy: gonumAxpy,
+		multiplier: func(*compiler, int, int, int) multiply { return gonumMultiply },
+		dots:       gonumDots, rows: gonumRows, axpy: gonumAxpy,
 		unary: unaryKernel, binary: binaryKernel, compare: compareKernel, choose: choose,
 		softmax: softmax, logSoftmax: logSoftmax, layerNorm: layerNorm, rmsNorm: rmsNorm,
 		moments: moments, normalize: normalize,
@@ -63,27 +67,44 @@ const (
 	serialTiles = 4
 )
 
-// gonumDots tiles c below gonum's parallel threshold. The form with both rows
-// contiguous in k is gonum's fastest on amd64 (see BenchmarkGEMMForms), where
-// it has vector code; elsewhere gonum's loops are plain Go.
-func gonumDots(m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int) {
-	const tileM, tileN = (serialTiles - 1) * serialBlock, serialBlock
+// gonumMultiply tiles c below gonum's parallel threshold. Each view has a step
+// of 1. The form with both operands contiguous along k is gonum's fastest on
+// amd64 (see BenchmarkGEMMForms), where it has vector code; elsewhere gonum's
+// loops are plain Go.
+func gonumMultiply(_ *worker, m, n, k int, a, b view, c []float32, ldc int, add bool) {
+	formA, lda := form(a, k)
+	formB, ldb := form(b, n)
+	tileM, tileN := (serialTiles-1)*serialBlock, serialBlock
+	if formB == blas.NoTrans {
+		tileM, tileN = tileN, tileM
+	}
+	keep := float32(0)
+	if add {
+		keep = 1
+	}
 	for i := 0; i < m; i += tileM {
 		for j := 0; j < n; j += tileN {
-			gonum.Implementation{}.Sgemm(blas.NoTrans, blas.Trans, min(tileM, m-i), min(tileN, n-j), k,
-				1, a[i*lda:], lda, b[j*ldb:], ldb, 1, c[i*ldc+j:], ldc)
+			gonum.Implementation{}.Sgemm(formA, formB, min(tileM, m-i), min(tileN, n-j), k,
+				1, a.data[i*a.row:], lda, b.data[j*b.col:], ldb, keep, c[i*ldc+j:], ldc)
 		}
 	}
 }
 
-func gonumRows(m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int) {
-	const tileM, tileN = serialBlock, (serialTiles - 1) * serialBlock
-	for i := 0; i < m; i += tileM {
-		for j := 0; j < n; j += tileN {
-			gonum.Implementation{}.Sgemm(blas.NoTrans, blas.NoTrans, min(tileM, m-i), min(tileN, n-j), k,
-				1, a[i*lda:], lda, b[j:], ldb, 1, c[i*ldc+j:], ldc)
-		}
+// form is how BLAS names a view of cols columns. A single row may have any row
+// step; BLAS wants one of its length.
+func form(v view, cols int) (t blas.Transpose, step int) {
+	if v.col == 1 {
+		return blas.NoTrans, max(v.row, cols)
 	}
+	return blas.Trans, v.col
+}
+
+func gonumDots(m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int) {
+	gonumMultiply(nil, m, n, k, view{a, lda, 1}, view{b, 1, ldb}, c, ldc, true)
+}
+
+func gonumRows(m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int) {
+	gonumMultiply(nil, m, n, k, view{a, lda, 1}, view{b, ldb, 1}, c, ldc, true)
 }
 
 func gonumAxpy(dst []float32, k float32, x []float32) {
