@@ -8,6 +8,7 @@ type convolution struct {
 	graph.Conv      // with its defaults filled in
 	x, w, bias, y   []float32
 	in, filter, out graph.Shape
+	fixed           bool // w and bias are constants
 }
 
 // Blocking of the gonum kernel set. A worker's patches are convPixels rows of
@@ -25,9 +26,10 @@ const (
 
 func planConvNode(c *compiler, n *graph.Node) (step, error) {
 	p := convolution{Conv: n.Op.(graph.Conv).Defaults(), x: c.in(n, 0), w: c.in(n, 1), y: c.out(n, 0),
-		in: n.In[0].Shape, filter: n.In[1].Shape, out: n.Out[0].Shape}
+		in: n.In[0].Shape, filter: n.In[1].Shape, out: n.Out[0].Shape, fixed: c.fixed[n.In[1].ID]}
 	if len(n.In) == 3 {
 		p.bias = c.in(n, 2)
+		p.fixed = p.fixed && c.fixed[n.In[2].ID]
 	}
 	return c.kernels.conv(c, p), nil
 }
@@ -190,57 +192,6 @@ func (p *convolution) addTap(axpy func(dst []float32, k float32, x []float32), d
 		for i := range line {
 			line[i] += tap * row[at]
 			at += p.Stride[1]
-		}
-	}
-}
-
-// planConvTranspose scatters x through w; an item is one output plane, so that
-// no two workers add to the same element.
-func planConvTranspose(c *compiler, n *graph.Node) (step, error) {
-	op := n.Op.(graph.ConvTranspose).Defaults()
-	x, w, dst := c.in(n, 0), c.in(n, 1), c.out(n, 0)
-	var bias []float32
-	if len(n.In) == 3 {
-		bias = c.in(n, 2)
-	}
-	s, f, out := n.In[0].Shape, n.In[1].Shape, n.Out[0].Shape
-	channels, filters := s[1]/op.Groups, f[1] // of a group
-	area, plane, pixels := f[2]*f[3], s[2]*s[3], out[2]*out[3]
-	ns := 2 * float64(channels*area*plane)
-	return c.one(out[0]*out[1], ns, func(_ *worker, lo, hi int) {
-		for item := lo; item < hi; item++ {
-			sample, o := item/out[1], item%out[1]
-			y := dst[item*pixels : (item+1)*pixels]
-			if bias == nil {
-				clear(y)
-			} else {
-				fill(y, bias[o])
-			}
-			for ch := o / filters * channels; ch < (o/filters+1)*channels; ch++ {
-				src := x[(sample*s[1]+ch)*plane:][:plane]
-				taps := w[(ch*filters+o%filters)*area:][:area]
-				for i, tap := range taps {
-					scatterTap(op, y, out, src, s, tap, i/f[3], i%f[3])
-				}
-			}
-		}
-	})
-}
-
-// scatterTap adds tap·x to the output plane y for the filter position (a, b).
-func scatterTap(op graph.ConvTranspose, y []float32, out graph.Shape, src []float32, in graph.Shape, tap float32, a, b int) {
-	for i := range in[2] {
-		oy := i*op.Stride[0] - op.Pad[0] + a*op.Dilation[0]
-		if oy < 0 || oy >= out[2] {
-			continue
-		}
-		row := y[oy*out[3] : (oy+1)*out[3]]
-		ox := b*op.Dilation[1] - op.Pad[2]
-		for _, v := range src[i*in[3] : (i+1)*in[3]] {
-			if ox >= 0 && ox < len(row) {
-				row[ox] += tap * v
-			}
-			ox += op.Stride[1]
 		}
 	}
 }
