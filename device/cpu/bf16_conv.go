@@ -26,10 +26,11 @@ type tileConv struct {
 	weights           *panelMatrix
 }
 
-// conv plans p on the unit if its filter is constant and its groups are wide.
+// conv plans p on the unit if its filter and bias are constants and its groups
+// are wide.
 func (t tileUnit) conv(c *compiler, p convolution) step {
 	channels, filters := p.filter[1], p.filter[0]/p.Groups
-	if !c.constant(p.w) || p.Groups > 1 && min(channels, filters) < fewChannels {
+	if !p.fixed || p.Groups > 1 && min(channels, filters) < fewChannels {
 		return t.base.conv(c, p)
 	}
 	g := &tileConv{tileUnit: t, convolution: p, channels: channels, filters: filters,
@@ -189,14 +190,4 @@ func (g *tileConv) compute(w *worker, b []uint16, plane, from, count, f0, f1 int
 				min(pass, g.steps-s), g.steps*amx.StepElems, s > 0 || g.bias != nil)
 		}
 	}
-}
-
-// constant reports whether v begins where a constant does.
-func (c *compiler) constant(v []float32) bool {
-	for id, fixed := range c.fixed {
-		if fixed && &c.data[id][0] == &v[0] {
-			return true
-		}
-	}
-	return false
 }

@@ -119,25 +119,30 @@ func (m *Machine) dot(d, a, b int) {
 	br, bn := m.shape(b)
 	m.require(d != a && d != b && a != b, "a tile is used twice")
 	m.require(dr == ar && dn == bn && an == 4*br, "shapes %dx%d += %dx%d · %dx%d", dr, dn, ar, an, br, bn)
+	left, right := m.tiles[a].halves(), m.tiles[b].halves()
 	for i := range dr {
 		for j := range dn / 4 {
-			var sum [2]float32
+			var even, odd float32
 			for p := range br {
-				for e := range 2 {
-					x, y := half(m.tiles[a][i][4*p+2*e:]), half(m.tiles[b][p][4*j+2*e:])
-					sum[e] = fma(x, y, sum[e])
-				}
+				even = fma(left[i][2*p], right[p][2*j], even)
+				odd = fma(left[i][2*p+1], right[p][2*j+1], odd)
 			}
 			cell := m.tiles[d][i][4*j:]
 			v := flush(math.Float32frombits(binary.LittleEndian.Uint32(cell)))
-			v = flush(v + flush(sum[0]+sum[1]))
+			v = flush(v + flush(even+odd))
 			binary.LittleEndian.PutUint32(cell, math.Float32bits(v))
 		}
 	}
 }
 
-func half(b []byte) float32 {
-	return flush(math.Float32frombits(uint32(binary.LittleEndian.Uint16(b)) << 16))
+// halves is t as rows of bf16 values.
+func (t *matrix) halves() (v [rows][rowBytes / 2]float32) {
+	for i, row := range t {
+		for j := range v[i] {
+			v[i][j] = flush(math.Float32frombits(uint32(binary.LittleEndian.Uint16(row[2*j:])) << 16))
+		}
+	}
+	return v
 }
 
 // fma is x·y + z for bf16 x and y: the product is exact in float64, and the sum
@@ -146,9 +151,9 @@ func fma(x, y, z float32) float32 {
 	return flush(float32(float64(x)*float64(y) + float64(z)))
 }
 
-// flush replaces denormals by zero.
+// flush replaces denormals, and −0, by zero.
 func flush(v float32) float32 {
-	if v != 0 && math.Abs(float64(v)) < 0x1p-126 {
+	if -0x1p-126 < v && v < 0x1p-126 {
 		return 0
 	}
 	return v
