@@ -173,7 +173,11 @@ func TestBF16Shared(t *testing.T) {
 // TestBF16Random draws products and convolutions.
 func TestBF16Random(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(11, 1))
-	for i := range 20 {
+	rounds := 20
+	if testing.Short() {
+		rounds = 6
+	}
+	for i := range rounds {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
 			againstFloat32(t, func(b *graph.Builder) *graph.Value {
 				if i%2 == 0 {
