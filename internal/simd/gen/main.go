@@ -23,6 +23,7 @@ var outputs = []struct {
 	{"matrix_amd64.s", amd64(matrix)},
 	{"matrix_arm64.s", arm64(neonMatrix)},
 	{"shift_amd64.s", amd64(shift)},
+	{"vector_amd64.s", amd64(vectors)},
 }
 
 func main() {
