@@ -27,14 +27,24 @@ type multiply func(w *worker, m, n, k int, a, b view, c []float32, ldc int, add 
 // the partition: the value of an element depends on the shapes alone.
 type tiles struct {
 	*simd.Matrix
-	depth int // of a block: a sliver of b fills the L1 cache
-	rows  int // of a block of a, a quarter of the L2 cache
-	cols  int // of a block of b on one worker, half of the L2 cache
+	depth  int // of a block: a sliver of b fills the L1 cache
+	rows   int // of a block of a, a quarter of the L2 cache
+	cols   int // of a block of b on one worker, half of the L2 cache
+	shared int // values of both operands packed at a time for all workers
+	lanes  int // rows and columns packed at a time for all workers
 }
+
+// Limits of what is packed for all workers: 8 MiB, which a last-level cache
+// holds, and 4096 rows and columns. Packing an operand again for every 4096
+// lanes of the other one costs below 1 %.
+const (
+	sharedMax = 8 << 20 / 4
+	lanesMax  = 4096
+)
 
 // newTiles derives the blocks from the sizes of the caches in bytes.
 func newTiles(m *simd.Matrix, l1, l2 int) *tiles {
-	t := &tiles{Matrix: m}
+	t := &tiles{Matrix: m, shared: sharedMax, lanes: lanesMax}
 	t.depth = min(max(l1/(4*m.NR)/64*64, 128), 512)
 	t.rows = max(l2/4/(4*t.depth)/m.MR, 1) * m.MR
 	t.cols = max(l2/2/(4*t.depth)/m.NR, 1) * m.NR

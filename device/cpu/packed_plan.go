@@ -2,13 +2,6 @@ package cpu
 
 // Partition of packed products, from their shapes alone.
 const (
-	// sharedMax are the values of both operands that are packed at a time for
-	// all workers: 8 MiB, which a last-level cache holds.
-	sharedMax = 8 << 20 / 4
-	// sharedSide bounds the rows and columns packed at a time. Packing an
-	// operand again for every 4096 lanes of the other one costs below 1 %.
-	sharedSide = 4096
-
 	// A batch of many small products is one product per item.
 	manyProducts = 16
 	smallProduct = 64e6 // operations
@@ -79,17 +72,17 @@ func (g *packedProduct) planAlone(c *compiler) step {
 // planTogether plans pairs of loops: one packs regions of the operands of some
 // products, over some depths, the next one multiplies them.
 func (g *packedProduct) planTogether(c *compiler) step {
-	m, n := min(roundUp(g.m, g.MR), roundUp(sharedSide, g.MR)), min(roundUp(g.n, g.NR), sharedSide)
+	m, n := min(roundUp(g.m, g.MR), roundUp(g.lanes, g.MR)), min(roundUp(g.n, g.NR), roundUp(g.lanes, g.NR))
 	packed := m
 	if g.fixed == nil {
 		packed += n
 	} else {
 		n = roundUp(g.n, g.NR)
 	}
-	depth := min(g.k, max(sharedMax/packed/g.depth, 1)*g.depth)
+	depth := min(g.k, max(g.shared/packed/g.depth, 1)*g.depth)
 	batch := 1
 	if m >= g.m && n >= g.n && depth == g.k {
-		batch = min(len(g.aAt), max(1, sharedMax/(packed*depth)))
+		batch = min(len(g.aAt), max(1, g.shared/(packed*depth)))
 	}
 	c.needShared(batch * packed * depth)
 	var s step
