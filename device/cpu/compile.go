@@ -152,18 +152,11 @@ func compile(e *engine, k *kernels, g *graph.Graph) (*program, error) {
 	}
 	p := &program{name: g.Name, pool: e.pool, exec: e.exec}
 	p.compute = newCall(p.runLoops)
-	for _, n := range g.Nodes {
-		op := table[n.Op.Name()]
-		if op.view != nil {
-			continue
-		}
-		s, err := op.plan(c, n)
-		if err != nil {
-			return nil, errors.Join(err, releaseAll(c.release))
-		}
-		p.loops = append(p.loops, s...)
+	err := c.plan(g, at, p)
+	if err == nil {
+		err = c.finish(g, at, p)
 	}
-	if err := c.finish(g, at, p); err != nil {
+	if err != nil {
 		return nil, errors.Join(err, releaseAll(c.release))
 	}
 	p.release = c.release

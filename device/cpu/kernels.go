@@ -44,6 +44,10 @@ type kernels struct {
 	normalize  func(dst, x []float32, mean, scale, shift float64) // (x−mean)·scale + shift
 
 	fold map[graph.ReduceFn]fold
+
+	// nodes, where a set has it, plans the nodes of a program in the set's own
+	// way, before the planners above.
+	nodes func(c *compiler, g *graph.Graph, at []place) (nodePlanner, error)
 }
 
 // gonumKernels computes products with gonum and all else with Go loops.

@@ -30,6 +30,7 @@ type candidate struct {
 func candidates() []candidate {
 	return []candidate{
 		{"embedded", openEmbedded},
+		{"onednn", openOneDNN},
 		{"gonum", openGonum},
 	}
 }

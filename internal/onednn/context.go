@@ -174,20 +174,28 @@ type Memory struct {
 	h      handle
 }
 
-// element is a value as it is stored: bf16 as its bits.
-type element interface{ float32 | uint16 }
-
-// NewMemory makes a tensor over data, which it keeps alive.
-func NewMemory[T element](x *Context, l *Layout, data []T) (*Memory, error) {
-	if size := int(unsafe.Sizeof(*new(T))); l.size == 0 || size != l.Type.size() || len(data)*size < l.size {
-		return nil, fmt.Errorf("onednn: %d elements of %d bytes for a tensor %v of %d bytes", len(data), size, l, l.size)
+// NewMemory makes a tensor over the bytes of data, whatever its type, and keeps
+// data alive.
+func (x *Context) NewMemory(l *Layout, data []float32) (*Memory, error) {
+	if l.size == 0 || 4*len(data) < l.size {
+		return nil, fmt.Errorf("onednn: %d bytes for a tensor %v of %d bytes", 4*len(data), l, l.size)
 	}
-	p := x.keepPointer(unsafe.Pointer(&data[0]))
 	m := new(handle)
-	st := x.lib.memoryCreate(m, l.md, x.lib.engine, p)
+	st := x.lib.memoryCreate(m, l.md, x.lib.engine, x.keepPointer(unsafe.Pointer(&data[0])))
 	h, err := x.own(*m, x.lib.memoryDestroy, failed("memory_create", st))
 	if err != nil {
 		return nil, err
 	}
 	return &Memory{l, h}, nil
+}
+
+// lineBytes is the size of a cache line, which kernels prefer buffers to
+// start on.
+const lineBytes = 64
+
+// Alloc makes memory of at least size bytes.
+func Alloc(size int) []float32 {
+	data := make([]float32, (size+3)/4+lineBytes/4)
+	skip := -uintptr(unsafe.Pointer(&data[0])) % lineBytes / 4
+	return data[skip:]
 }

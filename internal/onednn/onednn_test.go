@@ -47,7 +47,7 @@ func tensor(t testing.TB, x *Context, data []float32, dims ...int) *Memory {
 	t.Helper()
 	l, err := x.Dense(F32, dims...)
 	require.NoError(t, err)
-	m, err := NewMemory(x, l, data)
+	m, err := x.NewMemory(l, data)
 	require.NoError(t, err)
 	return m
 }
@@ -56,7 +56,7 @@ func tensor(t testing.TB, x *Context, data []float32, dims ...int) *Memory {
 func run(t testing.TB, p *Primitive, args ...Arg) {
 	t.Helper()
 	if p.Scratch != nil {
-		m, err := NewMemory(p.x, p.Scratch, make([]float32, p.Scratch.Bytes()/4+1))
+		m, err := p.x.NewMemory(p.Scratch, Alloc(p.Scratch.Bytes()))
 		require.NoError(t, err)
 		args = append(args, Arg{Scratchpad, m})
 	}
@@ -93,7 +93,7 @@ var bound = []struct {
 		}
 		turned, err := x.Strided(F32, []int{k, n}, []int{1, k})
 		require.NoError(t, err)
-		weights, err := NewMemory(x, turned, b)
+		weights, err := x.NewMemory(turned, b)
 		require.NoError(t, err)
 		src, shift, dst := tensor(t, x, a, m, k), tensor(t, x, bias, 1, n), tensor(t, x, c, m, n)
 		p, err := x.Matmul(src.Layout, turned, shift.Layout, dst.Layout)
