@@ -61,33 +61,47 @@ func Open(cfg Config) (device.Engine, error) {
 	if threads == 0 {
 		threads = runtime.GOMAXPROCS(0)
 	}
-	lib, exec, passed, err := openLibrary(cfg.Library, threads)
+	lib, exec, passed, err := openLibrary(candidates(), cfg.Library, threads)
 	if err != nil {
 		return nil, err
 	}
+	return newEngine(cfg, threads, lib, exec, passed), nil
+}
+
+// newEngine starts the workers of an opened library.
+func newEngine(cfg Config, threads int, lib *library, exec *executor, passed []string) *engine {
 	detail := fmt.Sprintf("%s, %s", cpuName(), plural(threads, "thread"))
-	for _, p := range passed {
+	for _, p := range append(passed, lib.notes...) {
 		detail += "; not used: " + p
 	}
+	arms := map[device.DType]*kernels{device.FP32: lib.kernels}
 	dtypes := []device.DType{device.FP32}
-	if lib.bf16 != nil {
-		dtypes = append(dtypes, device.BF16)
+	for _, other := range []struct {
+		dtype   device.DType
+		kernels *kernels
+	}{{device.BF16, lib.bf16}, {device.FP16, lib.fp16}} {
+		if other.kernels != nil {
+			dtypes = append(dtypes, other.dtype)
+			arms[other.dtype] = other.kernels
+		}
 	}
 	return &engine{
 		pool: newPool(threads),
 		lib:  lib,
+		arms: arms,
 		exec: exec,
 		max:  cfg.MaxBytes,
 		info: device.Info{
 			Kind: device.CPU, Name: cmp.Or(cfg.Name, "CPU"),
 			Library: lib.version, Detail: detail, DTypes: dtypes,
 		},
-	}, nil
+	}
 }
 
 type engine struct {
 	pool *pool
 	lib  *library
+	arms map[device.DType]*kernels
 	exec *executor // nil unless lib is locked to a thread
 	max  int64
 	info device.Info
@@ -105,13 +119,9 @@ func (e *engine) Compile(g *graph.Graph, o device.Options) (device.Program, erro
 	if err != nil {
 		return nil, err
 	}
-	kernels := e.lib.kernels
-	if dtype == device.BF16 {
-		kernels = e.lib.bf16
-	}
 	var p *program
 	err = e.exec.do(newCall(func() (err error) {
-		p, err = compile(e, kernels, g)
+		p, err = compile(e, e.arms[dtype], g)
 		return err
 	}))
 	if err != nil {

@@ -15,7 +15,9 @@ type library struct {
 	version string   // for people: name, version, instruction set
 	kernels *kernels // float32
 	bf16    *kernels // products in bf16 with float32 sums; nil: no such arm
+	fp16    *kernels // products of fp16 operands; nil: no such arm
 	locked  bool     // all calls must come from one OS thread
+	notes   []string // what of it is not used, and why
 	close   func() error
 }
 
@@ -28,27 +30,30 @@ type candidate struct {
 // candidates lists the libraries in the order of preference: the fastest one
 // that loads and passes its check is used. gonum is the portable fallback.
 func candidates() []candidate {
-	return []candidate{
+	return append(systemCandidates(), []candidate{
 		{"embedded", openEmbedded},
 		{"onednn", openOneDNN},
+		{"openblas", func(threads int) (*library, error) { return openOpenBLAS(threads) }},
 		{"gonum", openGonum},
-	}
+	}...)
 }
 
-// Libraries lists the names that Config.Library takes.
-func Libraries() []string {
-	var names []string
-	for _, c := range candidates() {
-		names = append(names, c.name)
+// Libraries lists the names that Config.Library takes, best first.
+func Libraries() []string { return names(candidates()) }
+
+func names(list []candidate) []string {
+	var all []string
+	for _, c := range list {
+		all = append(all, c.name)
 	}
-	return names
+	return all
 }
 
-// openLibrary opens the named library, or the first one that loads and passes
+// openLibrary opens the named one of list, or the first that loads and passes
 // its check, with the executor that a locked one must be used on. passed lists
 // in one line each why better ones were not taken.
-func openLibrary(name string, threads int) (lib *library, exec *executor, passed []string, err error) {
-	for _, c := range candidates() {
+func openLibrary(list []candidate, name string, threads int) (lib *library, exec *executor, passed []string, err error) {
+	for _, c := range list {
 		if name != "" && c.name != name {
 			continue
 		}
@@ -62,7 +67,7 @@ func openLibrary(name string, threads int) (lib *library, exec *executor, passed
 		passed = append(passed, fmt.Sprintf("%s: %v", c.name, err))
 	}
 	if name != "" {
-		return nil, nil, nil, fmt.Errorf("cpu: no library %q; there are %s", name, strings.Join(Libraries(), ", "))
+		return nil, nil, nil, fmt.Errorf("cpu: no library %q; there are %s", name, strings.Join(names(list), ", "))
 	}
 	return nil, nil, nil, fmt.Errorf("cpu: no kernels: %s: %w", strings.Join(passed, "; "), device.ErrUnavailable)
 }
