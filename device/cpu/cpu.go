@@ -74,21 +74,15 @@ func newEngine(cfg Config, threads int, lib *library, exec *executor, passed []s
 	for _, p := range append(passed, lib.notes...) {
 		detail += "; not used: " + p
 	}
-	arms := map[device.DType]*kernels{device.FP32: lib.kernels}
-	dtypes := []device.DType{device.FP32}
-	for _, other := range []struct {
-		dtype   device.DType
-		kernels *kernels
-	}{{device.BF16, lib.bf16}, {device.FP16, lib.fp16}} {
-		if other.kernels != nil {
-			dtypes = append(dtypes, other.dtype)
-			arms[other.dtype] = other.kernels
+	var dtypes []device.DType
+	for _, d := range []device.DType{device.FP32, device.BF16, device.FP16} {
+		if lib.arm(d) != nil {
+			dtypes = append(dtypes, d)
 		}
 	}
 	return &engine{
 		pool: newPool(threads),
 		lib:  lib,
-		arms: arms,
 		exec: exec,
 		max:  cfg.MaxBytes,
 		info: device.Info{
@@ -101,7 +95,6 @@ func newEngine(cfg Config, threads int, lib *library, exec *executor, passed []s
 type engine struct {
 	pool *pool
 	lib  *library
-	arms map[device.DType]*kernels
 	exec *executor // nil unless lib is locked to a thread
 	max  int64
 	info device.Info
@@ -121,7 +114,7 @@ func (e *engine) Compile(g *graph.Graph, o device.Options) (device.Program, erro
 	}
 	var p *program
 	err = e.exec.do(newCall(func() (err error) {
-		p, err = compile(e, e.arms[dtype], g)
+		p, err = compile(e, e.lib.arm(dtype), g)
 		return err
 	}))
 	if err != nil {

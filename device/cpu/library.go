@@ -21,6 +21,11 @@ type library struct {
 	close   func() error
 }
 
+// arm is the kernels of a dtype, or nil.
+func (l *library) arm(d device.DType) *kernels {
+	return map[device.DType]*kernels{device.FP32: l.kernels, device.BF16: l.bf16, device.FP16: l.fp16}[d]
+}
+
 // candidate is a library that this build knows.
 type candidate struct {
 	name string
