@@ -58,6 +58,11 @@ func (a *neon) fmlaElement(d, n, m, e int) {
 	a.raw(bits|uint32(d)|uint32(n)<<5|uint32(m)<<16, "fmla v%d.4s, v%d.4s, v%d.s[%d]", d, n, m, e)
 }
 
+// sshr is V[d] = V[n] >> shift in int32, the sign filling.
+func (a *neon) sshr(d, n, shift int) {
+	a.raw(0x4F000400|uint32(64-shift)<<16|uint32(d)|uint32(n)<<5, "sshr v%d.4s, v%d.4s, #%d", d, n, shift)
+}
+
 // raw writes a word with its spelling in the architecture's syntax, which a
 // test assembles.
 func (a *neon) raw(bits uint32, syntax string, args ...any) {

@@ -24,6 +24,7 @@ var outputs = []struct {
 	{"matrix_arm64.s", arm64(neonMatrix)},
 	{"shift_amd64.s", amd64(shift)},
 	{"vector_amd64.s", amd64(vectors)},
+	{"vector_arm64.s", arm64(neonVector)},
 }
 
 func main() {
