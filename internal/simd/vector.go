@@ -1,7 +1,7 @@
 package simd
 
 // Params are the parameters of a Map; one that is not named is not read.
-type Params [4]float32
+type Params = [4]float32
 
 // Map is dst[i] = f(x[i]), with a, b, c and d for the parameters p[0] to p[3].
 type Map func(dst, x []float32, p Params)
@@ -101,4 +101,35 @@ func VectorFor(l Level) *Vector {
 		return v
 	}
 	return &portableVector
+}
+
+// assembled is the kernels of a level: those that set fills in, and plain Go.
+func assembled(l Level, set func(v *Vector)) Vector {
+	v := portableVector
+	v.Level = l
+	set(&v)
+	v.Sin, v.Cos = v.within(v.Sin, portableVector.Sin), v.within(v.Cos, portableVector.Cos)
+	return v
+}
+
+// waveLimit bounds the operands of the level's sine and cosine: the parts of π/2
+// in their reduction leave no error that shows below it.
+const waveLimit = 1 << 13
+
+// within takes near for stretches of values up to ±waveLimit and far for others
+// and NaN.
+func (v *Vector) within(near, far Map) Map {
+	const stretch = 1024
+	largest, smallest := v.Largest, v.Smallest
+	return func(dst, x []float32, p Params) {
+		for len(dst) > 0 {
+			n := min(stretch, len(dst))
+			f := far
+			if part := x[:n]; largest(part) <= waveLimit && smallest(part) >= -waveLimit {
+				f = near
+			}
+			f(dst[:n], x[:n], p)
+			dst, x = dst[n:], x[n:]
+		}
+	}
 }

@@ -2,8 +2,8 @@
 
 #include "textflag.h"
 
-// func affineNEON(dst, x []float32, p [4]float32)
-TEXT ·affineNEON(SB), NOSPLIT, $0-64
+// func vectorAffineNEON(dst, x []float32, p [4]float32)
+TEXT ·vectorAffineNEON(SB), NOSPLIT, $0-64
 	MOVD dst_len+8(FP), R1
 	MOVD dst_base+0(FP), R0
 	MOVD x_base+24(FP), R5
@@ -83,8 +83,8 @@ single:
 end:
 	RET
 
-// func scaleNEON(dst, x []float32, p [4]float32)
-TEXT ·scaleNEON(SB), NOSPLIT, $0-64
+// func vectorScaleNEON(dst, x []float32, p [4]float32)
+TEXT ·vectorScaleNEON(SB), NOSPLIT, $0-64
 	MOVD dst_len+8(FP), R1
 	MOVD dst_base+0(FP), R0
 	MOVD x_base+24(FP), R5
@@ -137,8 +137,8 @@ single:
 end:
 	RET
 
-// func shiftNEON(dst, x []float32, p [4]float32)
-TEXT ·shiftNEON(SB), NOSPLIT, $0-64
+// func vectorShiftNEON(dst, x []float32, p [4]float32)
+TEXT ·vectorShiftNEON(SB), NOSPLIT, $0-64
 	MOVD dst_len+8(FP), R1
 	MOVD dst_base+0(FP), R0
 	MOVD x_base+24(FP), R5
@@ -191,8 +191,8 @@ single:
 end:
 	RET
 
-// func divideByNEON(dst, x []float32, p [4]float32)
-TEXT ·divideByNEON(SB), NOSPLIT, $0-64
+// func vectorDivideByNEON(dst, x []float32, p [4]float32)
+TEXT ·vectorDivideByNEON(SB), NOSPLIT, $0-64
 	MOVD dst_len+8(FP), R1
 	MOVD dst_base+0(FP), R0
 	MOVD x_base+24(FP), R5
@@ -245,8 +245,8 @@ single:
 end:
 	RET
 
-// func quotientNEON(dst, x []float32, p [4]float32)
-TEXT ·quotientNEON(SB), NOSPLIT, $0-64
+// func vectorQuotientNEON(dst, x []float32, p [4]float32)
+TEXT ·vectorQuotientNEON(SB), NOSPLIT, $0-64
 	MOVD dst_len+8(FP), R1
 	MOVD dst_base+0(FP), R0
 	MOVD x_base+24(FP), R5
@@ -308,8 +308,8 @@ single:
 end:
 	RET
 
-// func rsqrtNEON(dst, x []float32, p [4]float32)
-TEXT ·rsqrtNEON(SB), NOSPLIT, $0-64
+// func vectorRsqrtNEON(dst, x []float32, p [4]float32)
+TEXT ·vectorRsqrtNEON(SB), NOSPLIT, $0-64
 	MOVD dst_len+8(FP), R1
 	MOVD dst_base+0(FP), R0
 	MOVD x_base+24(FP), R5
@@ -378,8 +378,8 @@ single:
 end:
 	RET
 
-// func leakyNEON(dst, x []float32, p [4]float32)
-TEXT ·leakyNEON(SB), NOSPLIT, $0-64
+// func vectorLeakyNEON(dst, x []float32, p [4]float32)
+TEXT ·vectorLeakyNEON(SB), NOSPLIT, $0-64
 	MOVD dst_len+8(FP), R1
 	MOVD dst_base+0(FP), R0
 	MOVD x_base+24(FP), R5
@@ -457,8 +457,8 @@ single:
 end:
 	RET
 
-// func thresholdNEON(dst, x []float32, p [4]float32)
-TEXT ·thresholdNEON(SB), NOSPLIT, $0-64
+// func vectorThresholdNEON(dst, x []float32, p [4]float32)
+TEXT ·vectorThresholdNEON(SB), NOSPLIT, $0-64
 	MOVD dst_len+8(FP), R1
 	MOVD dst_base+0(FP), R0
 	MOVD x_base+24(FP), R5
@@ -520,8 +520,8 @@ single:
 end:
 	RET
 
-// func absNEON(dst, x []float32, p [4]float32)
-TEXT ·absNEON(SB), NOSPLIT, $0-64
+// func vectorAbsNEON(dst, x []float32, p [4]float32)
+TEXT ·vectorAbsNEON(SB), NOSPLIT, $0-64
 	MOVD dst_len+8(FP), R1
 	MOVD dst_base+0(FP), R0
 	MOVD x_base+24(FP), R5
@@ -574,8 +574,8 @@ single:
 end:
 	RET
 
-// func squareNEON(dst, x []float32, p [4]float32)
-TEXT ·squareNEON(SB), NOSPLIT, $0-64
+// func vectorSquareNEON(dst, x []float32, p [4]float32)
+TEXT ·vectorSquareNEON(SB), NOSPLIT, $0-64
 	MOVD dst_len+8(FP), R1
 	MOVD dst_base+0(FP), R0
 	MOVD x_base+24(FP), R5
@@ -626,8 +626,8 @@ single:
 end:
 	RET
 
-// func sqrtNEON(dst, x []float32, p [4]float32)
-TEXT ·sqrtNEON(SB), NOSPLIT, $0-64
+// func vectorSqrtNEON(dst, x []float32, p [4]float32)
+TEXT ·vectorSqrtNEON(SB), NOSPLIT, $0-64
 	MOVD dst_len+8(FP), R1
 	MOVD dst_base+0(FP), R0
 	MOVD x_base+24(FP), R5
@@ -678,8 +678,8 @@ single:
 end:
 	RET
 
-// func softsignNEON(dst, x []float32, p [4]float32)
-TEXT ·softsignNEON(SB), NOSPLIT, $0-64
+// func vectorSoftsignNEON(dst, x []float32, p [4]float32)
+TEXT ·vectorSoftsignNEON(SB), NOSPLIT, $0-64
 	MOVD dst_len+8(FP), R1
 	MOVD dst_base+0(FP), R0
 	MOVD x_base+24(FP), R5
@@ -747,8 +747,8 @@ single:
 end:
 	RET
 
-// func floorNEON(dst, x []float32, p [4]float32)
-TEXT ·floorNEON(SB), NOSPLIT, $0-64
+// func vectorFloorNEON(dst, x []float32, p [4]float32)
+TEXT ·vectorFloorNEON(SB), NOSPLIT, $0-64
 	MOVD dst_len+8(FP), R1
 	MOVD dst_base+0(FP), R0
 	MOVD x_base+24(FP), R5
@@ -799,8 +799,8 @@ single:
 end:
 	RET
 
-// func ceilNEON(dst, x []float32, p [4]float32)
-TEXT ·ceilNEON(SB), NOSPLIT, $0-64
+// func vectorCeilNEON(dst, x []float32, p [4]float32)
+TEXT ·vectorCeilNEON(SB), NOSPLIT, $0-64
 	MOVD dst_len+8(FP), R1
 	MOVD dst_base+0(FP), R0
 	MOVD x_base+24(FP), R5
@@ -851,8 +851,8 @@ single:
 end:
 	RET
 
-// func roundNEON(dst, x []float32, p [4]float32)
-TEXT ·roundNEON(SB), NOSPLIT, $0-64
+// func vectorRoundNEON(dst, x []float32, p [4]float32)
+TEXT ·vectorRoundNEON(SB), NOSPLIT, $0-64
 	MOVD dst_len+8(FP), R1
 	MOVD dst_base+0(FP), R0
 	MOVD x_base+24(FP), R5
@@ -903,8 +903,8 @@ single:
 end:
 	RET
 
-// func signNEON(dst, x []float32, p [4]float32)
-TEXT ·signNEON(SB), NOSPLIT, $0-64
+// func vectorSignNEON(dst, x []float32, p [4]float32)
+TEXT ·vectorSignNEON(SB), NOSPLIT, $0-64
 	MOVD dst_len+8(FP), R1
 	MOVD dst_base+0(FP), R0
 	MOVD x_base+24(FP), R5
@@ -980,8 +980,8 @@ single:
 end:
 	RET
 
-// func expNEON(dst, x []float32, p [4]float32)
-TEXT ·expNEON(SB), NOSPLIT, $0-64
+// func vectorExpNEON(dst, x []float32, p [4]float32)
+TEXT ·vectorExpNEON(SB), NOSPLIT, $0-64
 	MOVD dst_len+8(FP), R1
 	MOVD dst_base+0(FP), R0
 	MOVD x_base+24(FP), R5
@@ -1215,8 +1215,8 @@ single:
 end:
 	RET
 
-// func exp2NEON(dst, x []float32, p [4]float32)
-TEXT ·exp2NEON(SB), NOSPLIT, $0-64
+// func vectorExp2NEON(dst, x []float32, p [4]float32)
+TEXT ·vectorExp2NEON(SB), NOSPLIT, $0-64
 	MOVD dst_len+8(FP), R1
 	MOVD dst_base+0(FP), R0
 	MOVD x_base+24(FP), R5
@@ -1441,8 +1441,8 @@ single:
 end:
 	RET
 
-// func logNEON(dst, x []float32, p [4]float32)
-TEXT ·logNEON(SB), NOSPLIT, $0-64
+// func vectorLogNEON(dst, x []float32, p [4]float32)
+TEXT ·vectorLogNEON(SB), NOSPLIT, $0-64
 	MOVD dst_len+8(FP), R1
 	MOVD dst_base+0(FP), R0
 	MOVD x_base+24(FP), R5
@@ -1699,8 +1699,8 @@ single:
 end:
 	RET
 
-// func tanhNEON(dst, x []float32, p [4]float32)
-TEXT ·tanhNEON(SB), NOSPLIT, $0-64
+// func vectorTanhNEON(dst, x []float32, p [4]float32)
+TEXT ·vectorTanhNEON(SB), NOSPLIT, $0-64
 	MOVD dst_len+8(FP), R1
 	MOVD dst_base+0(FP), R0
 	MOVD x_base+24(FP), R5
@@ -1930,8 +1930,8 @@ single:
 end:
 	RET
 
-// func sigmoidNEON(dst, x []float32, p [4]float32)
-TEXT ·sigmoidNEON(SB), NOSPLIT, $0-64
+// func vectorSigmoidNEON(dst, x []float32, p [4]float32)
+TEXT ·vectorSigmoidNEON(SB), NOSPLIT, $0-64
 	MOVD dst_len+8(FP), R1
 	MOVD dst_base+0(FP), R0
 	MOVD x_base+24(FP), R5
@@ -2135,8 +2135,8 @@ single:
 end:
 	RET
 
-// func siluNEON(dst, x []float32, p [4]float32)
-TEXT ·siluNEON(SB), NOSPLIT, $0-64
+// func vectorSiLUNEON(dst, x []float32, p [4]float32)
+TEXT ·vectorSiLUNEON(SB), NOSPLIT, $0-64
 	MOVD dst_len+8(FP), R1
 	MOVD dst_base+0(FP), R0
 	MOVD x_base+24(FP), R5
@@ -2347,8 +2347,8 @@ single:
 end:
 	RET
 
-// func geluNEON(dst, x []float32, p [4]float32)
-TEXT ·geluNEON(SB), NOSPLIT, $0-64
+// func vectorGELUNEON(dst, x []float32, p [4]float32)
+TEXT ·vectorGELUNEON(SB), NOSPLIT, $0-64
 	MOVD dst_len+8(FP), R1
 	MOVD dst_base+0(FP), R0
 	MOVD x_base+24(FP), R5
@@ -2687,8 +2687,8 @@ single:
 end:
 	RET
 
-// func geluTanhNEON(dst, x []float32, p [4]float32)
-TEXT ·geluTanhNEON(SB), NOSPLIT, $0-64
+// func vectorGELUTanhNEON(dst, x []float32, p [4]float32)
+TEXT ·vectorGELUTanhNEON(SB), NOSPLIT, $0-64
 	MOVD dst_len+8(FP), R1
 	MOVD dst_base+0(FP), R0
 	MOVD x_base+24(FP), R5
@@ -2913,8 +2913,8 @@ single:
 end:
 	RET
 
-// func erfNEON(dst, x []float32, p [4]float32)
-TEXT ·erfNEON(SB), NOSPLIT, $0-64
+// func vectorErfNEON(dst, x []float32, p [4]float32)
+TEXT ·vectorErfNEON(SB), NOSPLIT, $0-64
 	MOVD dst_len+8(FP), R1
 	MOVD dst_base+0(FP), R0
 	MOVD x_base+24(FP), R5
@@ -3245,8 +3245,8 @@ single:
 end:
 	RET
 
-// func softplusNEON(dst, x []float32, p [4]float32)
-TEXT ·softplusNEON(SB), NOSPLIT, $0-64
+// func vectorSoftplusNEON(dst, x []float32, p [4]float32)
+TEXT ·vectorSoftplusNEON(SB), NOSPLIT, $0-64
 	MOVD dst_len+8(FP), R1
 	MOVD dst_base+0(FP), R0
 	MOVD x_base+24(FP), R5
@@ -3578,8 +3578,8 @@ single:
 end:
 	RET
 
-// func eluNEON(dst, x []float32, p [4]float32)
-TEXT ·eluNEON(SB), NOSPLIT, $0-64
+// func vectorELUNEON(dst, x []float32, p [4]float32)
+TEXT ·vectorELUNEON(SB), NOSPLIT, $0-64
 	MOVD dst_len+8(FP), R1
 	MOVD dst_base+0(FP), R0
 	MOVD x_base+24(FP), R5
@@ -3779,8 +3779,8 @@ single:
 end:
 	RET
 
-// func sinNEON(dst, x []float32, p [4]float32)
-TEXT ·sinNEON(SB), NOSPLIT, $0-64
+// func vectorSinNEON(dst, x []float32, p [4]float32)
+TEXT ·vectorSinNEON(SB), NOSPLIT, $0-64
 	MOVD dst_len+8(FP), R1
 	MOVD dst_base+0(FP), R0
 	MOVD x_base+24(FP), R5
@@ -3963,8 +3963,8 @@ single:
 end:
 	RET
 
-// func cosNEON(dst, x []float32, p [4]float32)
-TEXT ·cosNEON(SB), NOSPLIT, $0-64
+// func vectorCosNEON(dst, x []float32, p [4]float32)
+TEXT ·vectorCosNEON(SB), NOSPLIT, $0-64
 	MOVD dst_len+8(FP), R1
 	MOVD dst_base+0(FP), R0
 	MOVD x_base+24(FP), R5
@@ -4153,8 +4153,8 @@ single:
 end:
 	RET
 
-// func normalizeNEON(dst, x []float32, p [4]float32)
-TEXT ·normalizeNEON(SB), NOSPLIT, $0-64
+// func vectorNormalizeNEON(dst, x []float32, p [4]float32)
+TEXT ·vectorNormalizeNEON(SB), NOSPLIT, $0-64
 	MOVD dst_len+8(FP), R1
 	MOVD dst_base+0(FP), R0
 	MOVD x_base+24(FP), R5
@@ -4225,8 +4225,8 @@ single:
 end:
 	RET
 
-// func addNEON(dst, x, y []float32)
-TEXT ·addNEON(SB), NOSPLIT, $0-72
+// func vectorAddNEON(dst, x, y []float32)
+TEXT ·vectorAddNEON(SB), NOSPLIT, $0-72
 	MOVD dst_len+8(FP), R1
 	MOVD dst_base+0(FP), R0
 	MOVD x_base+24(FP), R5
@@ -4289,8 +4289,8 @@ single:
 end:
 	RET
 
-// func subNEON(dst, x, y []float32)
-TEXT ·subNEON(SB), NOSPLIT, $0-72
+// func vectorSubNEON(dst, x, y []float32)
+TEXT ·vectorSubNEON(SB), NOSPLIT, $0-72
 	MOVD dst_len+8(FP), R1
 	MOVD dst_base+0(FP), R0
 	MOVD x_base+24(FP), R5
@@ -4353,8 +4353,8 @@ single:
 end:
 	RET
 
-// func mulNEON(dst, x, y []float32)
-TEXT ·mulNEON(SB), NOSPLIT, $0-72
+// func vectorMulNEON(dst, x, y []float32)
+TEXT ·vectorMulNEON(SB), NOSPLIT, $0-72
 	MOVD dst_len+8(FP), R1
 	MOVD dst_base+0(FP), R0
 	MOVD x_base+24(FP), R5
@@ -4417,8 +4417,8 @@ single:
 end:
 	RET
 
-// func divNEON(dst, x, y []float32)
-TEXT ·divNEON(SB), NOSPLIT, $0-72
+// func vectorDivNEON(dst, x, y []float32)
+TEXT ·vectorDivNEON(SB), NOSPLIT, $0-72
 	MOVD dst_len+8(FP), R1
 	MOVD dst_base+0(FP), R0
 	MOVD x_base+24(FP), R5
@@ -4481,8 +4481,8 @@ single:
 end:
 	RET
 
-// func maxNEON(dst, x, y []float32)
-TEXT ·maxNEON(SB), NOSPLIT, $0-72
+// func vectorMaxNEON(dst, x, y []float32)
+TEXT ·vectorMaxNEON(SB), NOSPLIT, $0-72
 	MOVD dst_len+8(FP), R1
 	MOVD dst_base+0(FP), R0
 	MOVD x_base+24(FP), R5
@@ -4566,8 +4566,8 @@ single:
 end:
 	RET
 
-// func minNEON(dst, x, y []float32)
-TEXT ·minNEON(SB), NOSPLIT, $0-72
+// func vectorMinNEON(dst, x, y []float32)
+TEXT ·vectorMinNEON(SB), NOSPLIT, $0-72
 	MOVD dst_len+8(FP), R1
 	MOVD dst_base+0(FP), R0
 	MOVD x_base+24(FP), R5
@@ -4651,8 +4651,8 @@ single:
 end:
 	RET
 
-// func lessNEON(dst, x, y []float32)
-TEXT ·lessNEON(SB), NOSPLIT, $0-72
+// func vectorLessNEON(dst, x, y []float32)
+TEXT ·vectorLessNEON(SB), NOSPLIT, $0-72
 	MOVD dst_len+8(FP), R1
 	MOVD dst_base+0(FP), R0
 	MOVD x_base+24(FP), R5
@@ -4725,8 +4725,8 @@ single:
 end:
 	RET
 
-// func lessEqualNEON(dst, x, y []float32)
-TEXT ·lessEqualNEON(SB), NOSPLIT, $0-72
+// func vectorLessEqualNEON(dst, x, y []float32)
+TEXT ·vectorLessEqualNEON(SB), NOSPLIT, $0-72
 	MOVD dst_len+8(FP), R1
 	MOVD dst_base+0(FP), R0
 	MOVD x_base+24(FP), R5
@@ -4799,8 +4799,8 @@ single:
 end:
 	RET
 
-// func equalNEON(dst, x, y []float32)
-TEXT ·equalNEON(SB), NOSPLIT, $0-72
+// func vectorEqualNEON(dst, x, y []float32)
+TEXT ·vectorEqualNEON(SB), NOSPLIT, $0-72
 	MOVD dst_len+8(FP), R1
 	MOVD dst_base+0(FP), R0
 	MOVD x_base+24(FP), R5
@@ -4873,8 +4873,8 @@ single:
 end:
 	RET
 
-// func notEqualNEON(dst, x, y []float32)
-TEXT ·notEqualNEON(SB), NOSPLIT, $0-72
+// func vectorNotEqualNEON(dst, x, y []float32)
+TEXT ·vectorNotEqualNEON(SB), NOSPLIT, $0-72
 	MOVD dst_len+8(FP), R1
 	MOVD dst_base+0(FP), R0
 	MOVD x_base+24(FP), R5
@@ -4947,8 +4947,8 @@ single:
 end:
 	RET
 
-// func selectNEON(dst, cond, x, y []float32)
-TEXT ·selectNEON(SB), NOSPLIT, $0-96
+// func vectorSelectNEON(dst, cond, x, y []float32)
+TEXT ·vectorSelectNEON(SB), NOSPLIT, $0-96
 	MOVD dst_len+8(FP), R1
 	MOVD dst_base+0(FP), R0
 	MOVD cond_base+24(FP), R5
@@ -5032,8 +5032,8 @@ single:
 end:
 	RET
 
-// func axpyNEON(dst []float32, k float32, x []float32)
-TEXT ·axpyNEON(SB), NOSPLIT, $0-56
+// func vectorAxpyNEON(dst []float32, k float32, x []float32)
+TEXT ·vectorAxpyNEON(SB), NOSPLIT, $0-56
 	MOVD dst_len+8(FP), R1
 	MOVD dst_base+0(FP), R0
 	MOVD dst_base+0(FP), R5
@@ -5098,8 +5098,8 @@ single:
 end:
 	RET
 
-// func fillNEON(dst []float32, v float32)
-TEXT ·fillNEON(SB), NOSPLIT, $0-28
+// func vectorFillNEON(dst []float32, v float32)
+TEXT ·vectorFillNEON(SB), NOSPLIT, $0-28
 	MOVD dst_len+8(FP), R1
 	MOVD dst_base+0(FP), R0
 	MOVWU v+24(FP), R4
@@ -5133,8 +5133,8 @@ single:
 end:
 	RET
 
-// func normalizeAffineNEON(dst, x, gamma, beta []float32, p [4]float32)
-TEXT ·normalizeAffineNEON(SB), NOSPLIT, $0-112
+// func vectorNormalizeAffineNEON(dst, x, gamma, beta []float32, p [4]float32)
+TEXT ·vectorNormalizeAffineNEON(SB), NOSPLIT, $0-112
 	MOVD dst_len+8(FP), R1
 	MOVD dst_base+0(FP), R0
 	MOVD x_base+24(FP), R5
@@ -5236,8 +5236,8 @@ single:
 end:
 	RET
 
-// func normalizeScaleNEON(dst, x, gamma []float32, p [4]float32)
-TEXT ·normalizeScaleNEON(SB), NOSPLIT, $0-88
+// func vectorNormalizeScaleNEON(dst, x, gamma []float32, p [4]float32)
+TEXT ·vectorNormalizeScaleNEON(SB), NOSPLIT, $0-88
 	MOVD dst_len+8(FP), R1
 	MOVD dst_base+0(FP), R0
 	MOVD x_base+24(FP), R5
@@ -5309,8 +5309,8 @@ single:
 end:
 	RET
 
-// func sumNEON(x []float32) float64
-TEXT ·sumNEON(SB), NOSPLIT, $0-32
+// func vectorSumNEON(x []float32) float64
+TEXT ·vectorSumNEON(SB), NOSPLIT, $0-32
 	MOVD x_len+8(FP), R1
 	MOVD x_base+0(FP), R5
 	MOVD $0x00000000, R4
@@ -5384,8 +5384,8 @@ end:
 	FMOVD F0, ret+24(FP)
 	RET
 
-// func sumAbsNEON(x []float32) float64
-TEXT ·sumAbsNEON(SB), NOSPLIT, $0-32
+// func vectorSumAbsNEON(x []float32) float64
+TEXT ·vectorSumAbsNEON(SB), NOSPLIT, $0-32
 	MOVD x_len+8(FP), R1
 	MOVD x_base+0(FP), R5
 	MOVD $constants<>(SB), R2
@@ -5468,8 +5468,8 @@ end:
 	FMOVD F1, ret+24(FP)
 	RET
 
-// func largestNEON(x []float32) float32
-TEXT ·largestNEON(SB), NOSPLIT, $0-28
+// func vectorLargestNEON(x []float32) float32
+TEXT ·vectorLargestNEON(SB), NOSPLIT, $0-28
 	MOVD x_len+8(FP), R1
 	MOVD x_base+0(FP), R5
 	MOVD $0xFF800000, R4
@@ -5520,8 +5520,8 @@ end:
 	FMOVS F0, ret+24(FP)
 	RET
 
-// func smallestNEON(x []float32) float32
-TEXT ·smallestNEON(SB), NOSPLIT, $0-28
+// func vectorSmallestNEON(x []float32) float32
+TEXT ·vectorSmallestNEON(SB), NOSPLIT, $0-28
 	MOVD x_len+8(FP), R1
 	MOVD x_base+0(FP), R5
 	MOVD $0x7F800000, R4
@@ -5572,8 +5572,8 @@ end:
 	FMOVS F0, ret+24(FP)
 	RET
 
-// func sumSquaresNEON(x []float32, shift float32) float64
-TEXT ·sumSquaresNEON(SB), NOSPLIT, $0-40
+// func vectorSumSquaresNEON(x []float32, shift float32) float64
+TEXT ·vectorSumSquaresNEON(SB), NOSPLIT, $0-40
 	MOVD x_len+8(FP), R1
 	MOVD x_base+0(FP), R5
 	MOVWU shift+24(FP), R4
@@ -5656,8 +5656,8 @@ end:
 	FMOVD F1, ret+32(FP)
 	RET
 
-// func sumExpNEON(x []float32, shift float32) float64
-TEXT ·sumExpNEON(SB), NOSPLIT, $0-40
+// func vectorSumExpNEON(x []float32, shift float32) float64
+TEXT ·vectorSumExpNEON(SB), NOSPLIT, $0-40
 	MOVD x_len+8(FP), R1
 	MOVD x_base+0(FP), R5
 	MOVD $constants<>(SB), R2
@@ -5930,8 +5930,8 @@ end:
 	FMOVD F8, ret+32(FP)
 	RET
 
-// func dotNEON(x, y []float32) float64
-TEXT ·dotNEON(SB), NOSPLIT, $0-56
+// func vectorDotNEON(x, y []float32) float64
+TEXT ·vectorDotNEON(SB), NOSPLIT, $0-56
 	MOVD x_len+8(FP), R1
 	MOVD x_base+0(FP), R5
 	MOVD y_base+24(FP), R6
@@ -6029,8 +6029,8 @@ end:
 	FMOVD F0, ret+48(FP)
 	RET
 
-// func expSumNEON(dst, x []float32, shift float32) float64
-TEXT ·expSumNEON(SB), NOSPLIT, $0-64
+// func vectorExpSumNEON(dst, x []float32, shift float32) float64
+TEXT ·vectorExpSumNEON(SB), NOSPLIT, $0-64
 	MOVD dst_len+8(FP), R1
 	MOVD dst_base+0(FP), R0
 	MOVD x_base+24(FP), R5
@@ -6315,8 +6315,8 @@ end:
 	FMOVD F8, ret+56(FP)
 	RET
 
-// func addRowsNEON(acc []float64, r0, r1, r2, r3 []float32)
-TEXT ·addRowsNEON(SB), NOSPLIT, $0-120
+// func vectorAddRowsNEON(acc []float64, r0, r1, r2, r3 []float32)
+TEXT ·vectorAddRowsNEON(SB), NOSPLIT, $0-120
 	MOVD acc_len+8(FP), R1
 	MOVD acc_base+0(FP), R3
 	MOVD r0_base+24(FP), R5
@@ -6461,8 +6461,8 @@ single:
 end:
 	RET
 
-// func addAbsRowsNEON(acc []float64, r0, r1, r2, r3 []float32)
-TEXT ·addAbsRowsNEON(SB), NOSPLIT, $0-120
+// func vectorAddAbsRowsNEON(acc []float64, r0, r1, r2, r3 []float32)
+TEXT ·vectorAddAbsRowsNEON(SB), NOSPLIT, $0-120
 	MOVD acc_len+8(FP), R1
 	MOVD acc_base+0(FP), R3
 	MOVD r0_base+24(FP), R5
@@ -6629,8 +6629,8 @@ single:
 end:
 	RET
 
-// func addSquaresRowsNEON(acc []float64, r0, r1, r2, r3 []float32)
-TEXT ·addSquaresRowsNEON(SB), NOSPLIT, $0-120
+// func vectorAddSquaresRowsNEON(acc []float64, r0, r1, r2, r3 []float32)
+TEXT ·vectorAddSquaresRowsNEON(SB), NOSPLIT, $0-120
 	MOVD acc_len+8(FP), R1
 	MOVD acc_base+0(FP), R3
 	MOVD r0_base+24(FP), R5

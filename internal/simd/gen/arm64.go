@@ -74,3 +74,35 @@ func (a *neon) fail(format string, args ...any) {
 		a.err = fmt.Errorf(format, args...)
 	}
 }
+
+// eachVector writes the loops over as many values as the register count says,
+// which is lost: over several vectors, over single ones, then the two lanes and
+// the single lane that are left. pass steps its pointers on.
+func (a *neon) eachVector(count, copies int, pass func(lanes, copies int)) {
+	a.op("SUBS $%d, R%d", 4*copies, count)
+	if copies > 1 {
+		a.op("BLT narrow")
+		a.label("wide")
+		pass(4, copies)
+		a.op("SUBS $%d, R%d", 4*copies, count)
+		a.op("BGE wide")
+		a.label("narrow")
+		a.op("ADDS $%d, R%d", 4*copies-4, count)
+	}
+	a.op("BLT two")
+	a.label("one")
+	pass(4, 1)
+	a.op("SUBS $4, R%d", count)
+	a.op("BGE one")
+	// The count is now that of the tail less 4, whose low bits are the tail's.
+	a.label("two")
+	a.op("TBZ $1, R%d, single", count)
+	pass(2, 1)
+	a.label("single")
+	a.op("TBZ $0, R%d, end", count)
+	pass(1, 1)
+	a.label("end")
+}
+
+// neonMove loads or stores that many lanes; a load zeroes the others.
+func neonMove(lanes int) string { return map[int]string{4: "FMOVQ", 2: "FMOVD", 1: "FMOVS"}[lanes] }

@@ -96,34 +96,9 @@ func neonKernel(a *neon, k kernel, table *constantTable) {
 
 // write writes the whole function; spare constants stay in registers.
 func (l *neonLoop) write(spare int) {
-	l.function(l.k.name+neonSuffix, strings.TrimPrefix(l.k.signature, "func"), l.frame().size)
+	l.function(l.k.function(neonSuffix), strings.TrimPrefix(l.k.signature, "func"), l.frame().size)
 	l.begin(spare)
-	copies := l.copies
-	if copies > 1 {
-		l.op("SUBS $%d, R%d", 4*copies, countReg)
-		l.op("BLT narrow")
-		l.label("wide")
-		l.pass(4, copies)
-		l.op("SUBS $%d, R%d", 4*copies, countReg)
-		l.op("BGE wide")
-		l.label("narrow")
-		l.op("ADDS $%d, R%d", 4*copies-4, countReg)
-	} else {
-		l.op("SUBS $4, R%d", countReg)
-	}
-	l.op("BLT two")
-	l.label("one")
-	l.pass(4, 1)
-	l.op("SUBS $4, R%d", countReg)
-	l.op("BGE one")
-	// The count is now that of the tail, less 4.
-	l.label("two")
-	l.op("TBZ $1, R%d, single", countReg)
-	l.pass(2, 1)
-	l.label("single")
-	l.op("TBZ $0, R%d, end", countReg)
-	l.pass(1, 1)
-	l.label("end")
+	l.eachVector(countReg, l.copies, l.pass)
 	l.finish()
 	l.op("RET")
 }
@@ -224,6 +199,3 @@ func (l *neonLoop) pass(lanes, copies int) {
 		l.op("ADD $%d, R%d", 4*lanes*copies, outReg)
 	}
 }
-
-// move is the instruction that loads or stores the lanes of a pass.
-func (l *neonLoop) move() string { return map[int]string{4: "FMOVQ", 2: "FMOVD", 1: "FMOVS"}[l.lanes] }

@@ -13,10 +13,10 @@ type neonWriter struct {
 // before they are read, and times2to, which lowered replaces.
 var neonWriters = map[kind]neonWriter{
 	input: plain(func(l *neonLoop, o operation, d int, _ []int, c int) {
-		l.op("%s %d(R%d), F%d", l.move(), 16*c, inBase+int(o.imm), d)
+		l.op("%s %d(R%d), F%d", neonMove(l.lanes), 16*c, inBase+int(o.imm), d)
 	}),
 	store: {noValue: true, overwritten: -1, write: func(l *neonLoop, _ operation, _ int, x []int, c int) {
-		l.op("%s F%d, %d(R%d)", l.move(), x[0], 16*c, outReg)
+		l.op("%s F%d, %d(R%d)", neonMove(l.lanes), x[0], 16*c, outReg)
 	}},
 
 	add:     inWord("fadd"),

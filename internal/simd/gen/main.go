@@ -23,8 +23,11 @@ var outputs = []struct {
 	{"matrix_amd64.s", amd64(matrix)},
 	{"matrix_arm64.s", arm64(neonMatrix)},
 	{"shift_amd64.s", amd64(shift)},
+	{"shift_arm64.s", arm64(neonShift)},
 	{"vector_amd64.s", amd64(vectors)},
+	{"vector_table_amd64.go", vectorTable("AVX512", "AVX2")},
 	{"vector_arm64.s", arm64(neonVector)},
+	{"vector_table_arm64.go", vectorTable(neonSuffix)},
 }
 
 func main() {

@@ -13,7 +13,7 @@ import "math"
 
 // kernel is one vector loop.
 type kernel struct {
-	name      string   // of the Go function, without the level's suffix
+	name      string   // of the field of simd.Vector
 	signature string   // of the Go function
 	in        []string // slices that are read, in the order of their inputs
 	out       string   // slice that is written, if any
@@ -24,6 +24,9 @@ type kernel struct {
 	stream    bool     // whole vectors are stored past the caches
 	body      func(b *body)
 }
+
+// function is the name of the Go function of k for a level.
+func (k kernel) function(suffix string) string { return "vector" + k.name + suffix }
 
 // kind is an operation of the machine. Operations are lane by lane and float32
 // unless stated; masks are values that only choose takes.

@@ -11,118 +11,118 @@ const (
 
 // vectorKernels are the loops of simd.Vector that have assembly.
 var vectorKernels = []kernel{
-	mapping("affine", 4, 4, func(b *body, x value) value {
+	mapping("Affine", 4, 4, func(b *body, x value) value {
 		return b.lower(b.param(3), b.higher(b.param(2), b.fma(b.param(0), x, b.param(1))))
 	}),
-	mapping("scale", 1, 4, func(b *body, x value) value { return b.mul(x, b.param(0)) }),
-	mapping("shift", 1, 4, func(b *body, x value) value { return b.add(x, b.param(0)) }),
-	mapping("divideBy", 1, 4, func(b *body, x value) value { return b.div(x, b.param(0)) }),
-	mapping("quotient", 2, 4, func(b *body, x value) value { return b.div(b.param(0), b.add(x, b.param(1))) }),
-	mapping("rsqrt", 1, 4, func(b *body, x value) value {
+	mapping("Scale", 1, 4, func(b *body, x value) value { return b.mul(x, b.param(0)) }),
+	mapping("Shift", 1, 4, func(b *body, x value) value { return b.add(x, b.param(0)) }),
+	mapping("DivideBy", 1, 4, func(b *body, x value) value { return b.div(x, b.param(0)) }),
+	mapping("Quotient", 2, 4, func(b *body, x value) value { return b.div(b.param(0), b.add(x, b.param(1))) }),
+	mapping("Rsqrt", 1, 4, func(b *body, x value) value {
 		return b.div(b.c(1), b.op(sqrt, b.add(x, b.param(0))))
 	}),
-	mapping("leaky", 2, 4, func(b *body, x value) value {
+	mapping("Leaky", 2, 4, func(b *body, x value) value {
 		zero := b.c(0)
 		y := b.fma(b.param(0), b.lower(zero, x), b.higher(zero, x))
 		return b.lower(b.param(1), y)
 	}),
-	mapping("threshold", 1, 4, func(b *body, x value) value {
+	mapping("Threshold", 1, 4, func(b *body, x value) value {
 		return b.choose(b.less(x, b.param(0)), b.c(0), x)
 	}),
-	mapping("abs", 0, 4, func(b *body, x value) value { return b.abs(x) }),
-	mapping("square", 0, 4, func(b *body, x value) value { return b.mul(x, x) }),
-	mapping("sqrt", 0, 4, func(b *body, x value) value { return b.op(sqrt, x) }),
-	mapping("softsign", 0, 4, func(b *body, x value) value { return b.div(x, b.add(b.abs(x), b.c(1))) }),
-	mapping("floor", 0, 4, func(b *body, x value) value { return b.op(floor, x) }),
-	mapping("ceil", 0, 4, func(b *body, x value) value { return b.op(ceil, x) }),
-	mapping("round", 0, 4, func(b *body, x value) value { return b.op(nearest, x) }),
-	mapping("sign", 0, 4, func(b *body, x value) value {
+	mapping("Abs", 0, 4, func(b *body, x value) value { return b.abs(x) }),
+	mapping("Square", 0, 4, func(b *body, x value) value { return b.mul(x, x) }),
+	mapping("Sqrt", 0, 4, func(b *body, x value) value { return b.op(sqrt, x) }),
+	mapping("Softsign", 0, 4, func(b *body, x value) value { return b.div(x, b.add(b.abs(x), b.c(1))) }),
+	mapping("Floor", 0, 4, func(b *body, x value) value { return b.op(floor, x) }),
+	mapping("Ceil", 0, 4, func(b *body, x value) value { return b.op(ceil, x) }),
+	mapping("Round", 0, 4, func(b *body, x value) value { return b.op(nearest, x) }),
+	mapping("Sign", 0, 4, func(b *body, x value) value {
 		y := b.choose(b.less(x, b.c(0)), b.c(-1), x)
 		return b.choose(b.less(b.c(0), x), b.c(1), y)
 	}),
 
-	mapping("exp", 0, 4, func(b *body, x value) value { return b.exp(x) }),
-	mapping("exp2", 0, 4, exp2Body),
-	mapping("log", 1, 2, logBody),
-	mapping("tanh", 2, 2, tanhBody),
-	mapping("sigmoid", 0, 2, func(b *body, x value) value { return b.gate(b.c(1), x) }),
-	mapping("silu", 1, 2, func(b *body, x value) value { return b.gate(x, b.mul(x, b.param(0))) }),
-	mapping("gelu", 0, 2, geluBody),
-	mapping("geluTanh", 0, 2, func(b *body, x value) value {
+	mapping("Exp", 0, 4, func(b *body, x value) value { return b.exp(x) }),
+	mapping("Exp2", 0, 4, exp2Body),
+	mapping("Log", 1, 2, logBody),
+	mapping("Tanh", 2, 2, tanhBody),
+	mapping("Sigmoid", 0, 2, func(b *body, x value) value { return b.gate(b.c(1), x) }),
+	mapping("SiLU", 1, 2, func(b *body, x value) value { return b.gate(x, b.mul(x, b.param(0))) }),
+	mapping("GELU", 0, 2, geluBody),
+	mapping("GELUTanh", 0, 2, func(b *body, x value) value {
 		const slope = 1.5957691216057308 // 2√(2/π)
 		z := b.fma(b.mul(x, x), b.c(slope*0.044715), b.c(slope))
 		return b.gate(x, b.mul(x, z))
 	}),
-	mapping("erf", 0, 2, erfBody),
-	mapping("softplus", 0, 2, softplusBody),
-	mapping("elu", 1, 2, func(b *body, x value) value {
+	mapping("Erf", 0, 2, erfBody),
+	mapping("Softplus", 0, 2, softplusBody),
+	mapping("ELU", 1, 2, func(b *body, x value) value {
 		y := b.mul(b.expm1(b.lower(b.c(0), x)), b.param(0))
 		return b.choose(b.less(b.c(0), x), x, y)
 	}),
-	mapping("sin", 0, 2, func(b *body, x value) value { return b.wave(x, 0) }),
-	mapping("cos", 0, 2, func(b *body, x value) value { return b.wave(x, 1) }),
-	mapping("normalize", 3, 4, func(b *body, x value) value {
+	mapping("Sin", 0, 2, func(b *body, x value) value { return b.wave(x, 0) }),
+	mapping("Cos", 0, 2, func(b *body, x value) value { return b.wave(x, 1) }),
+	mapping("Normalize", 3, 4, func(b *body, x value) value {
 		return b.fma(b.sub(x, b.param(0)), b.param(1), b.param(2))
 	}),
 
-	zipping("add", func(b *body, x, y value) value { return b.add(x, y) }),
-	zipping("sub", func(b *body, x, y value) value { return b.sub(x, y) }),
-	zipping("mul", func(b *body, x, y value) value { return b.mul(x, y) }),
-	zipping("div", func(b *body, x, y value) value { return b.div(x, y) }),
-	zipping("max", func(b *body, x, y value) value { return b.choose(b.op(notNumber, x), x, b.higher(x, y)) }),
-	zipping("min", func(b *body, x, y value) value { return b.choose(b.op(notNumber, x), x, b.lower(x, y)) }),
-	zipping("less", func(b *body, x, y value) value { return b.truth(b.less(x, y)) }),
-	zipping("lessEqual", func(b *body, x, y value) value { return b.truth(b.op(lessEqual, x, y)) }),
-	zipping("equal", func(b *body, x, y value) value { return b.truth(b.op(equal, x, y)) }),
-	zipping("notEqual", func(b *body, x, y value) value { return b.choose(b.op(equal, x, y), b.c(0), b.c(1)) }),
+	zipping("Add", func(b *body, x, y value) value { return b.add(x, y) }),
+	zipping("Sub", func(b *body, x, y value) value { return b.sub(x, y) }),
+	zipping("Mul", func(b *body, x, y value) value { return b.mul(x, y) }),
+	zipping("Div", func(b *body, x, y value) value { return b.div(x, y) }),
+	zipping("Max", func(b *body, x, y value) value { return b.choose(b.op(notNumber, x), x, b.higher(x, y)) }),
+	zipping("Min", func(b *body, x, y value) value { return b.choose(b.op(notNumber, x), x, b.lower(x, y)) }),
+	zipping("Less", func(b *body, x, y value) value { return b.truth(b.less(x, y)) }),
+	zipping("LessEqual", func(b *body, x, y value) value { return b.truth(b.op(lessEqual, x, y)) }),
+	zipping("Equal", func(b *body, x, y value) value { return b.truth(b.op(equal, x, y)) }),
+	zipping("NotEqual", func(b *body, x, y value) value { return b.choose(b.op(equal, x, y), b.c(0), b.c(1)) }),
 
-	{name: "select", signature: "func(dst, cond, x, y []float32)", in: []string{"cond", "x", "y"}, out: "dst",
+	{name: "Select", signature: "func(dst, cond, x, y []float32)", in: []string{"cond", "x", "y"}, out: "dst",
 		count: "dst", unroll: 4, body: func(b *body) {
 			cond, x, y := b.in(0), b.in(1), b.in(2)
 			b.store(b.choose(b.op(equal, cond, b.c(0)), y, x))
 		}},
-	{name: "axpy", signature: "func(dst []float32, k float32, x []float32)", in: []string{"dst", "x"}, out: "dst",
+	{name: "Axpy", signature: "func(dst []float32, k float32, x []float32)", in: []string{"dst", "x"}, out: "dst",
 		params: []string{"k"}, count: "dst", unroll: 4, body: func(b *body) {
 			dst, x := b.in(0), b.in(1)
 			b.store(b.fma(x, b.param(0), dst))
 		}},
-	{name: "fill", signature: "func(dst []float32, v float32)", out: "dst",
+	{name: "Fill", signature: "func(dst []float32, v float32)", out: "dst",
 		params: []string{"v"}, count: "dst", unroll: 4, body: func(b *body) { b.store(b.param(0)) }},
-	{name: "stream", signature: "func(dst, x []float32)", in: []string{"x"}, out: "dst",
+	{name: "Stream", signature: "func(dst, x []float32)", in: []string{"x"}, out: "dst",
 		count: "dst", unroll: 4, stream: true, body: func(b *body) { b.store(b.in(0)) }},
-	{name: "normalizeAffine", signature: "func(dst, x, gamma, beta []float32, p [4]float32)",
+	{name: "NormalizeAffine", signature: "func(dst, x, gamma, beta []float32, p [4]float32)",
 		in: []string{"x", "gamma", "beta"}, out: "dst", params: []string{"p_0", "p_1", "p_2"}, count: "dst", unroll: 4,
 		body: func(b *body) {
 			y := b.fma(b.sub(b.in(0), b.param(0)), b.param(1), b.param(2))
 			b.store(b.fma(y, b.in(1), b.in(2)))
 		}},
-	{name: "normalizeScale", signature: "func(dst, x, gamma []float32, p [4]float32)",
+	{name: "NormalizeScale", signature: "func(dst, x, gamma []float32, p [4]float32)",
 		in: []string{"x", "gamma"}, out: "dst", params: []string{"p_0"}, count: "dst", unroll: 4,
 		body: func(b *body) { b.store(b.mul(b.mul(b.in(0), b.param(0)), b.in(1))) }},
 
-	reducing("sum", "func(x []float32) float64", func(b *body, x value) { b.op(total, x) }),
-	reducing("sumAbs", "func(x []float32) float64", func(b *body, x value) { b.op(total, b.abs(x)) }),
-	reducing("largest", "func(x []float32) float32", func(b *body, x value) { b.op(largest, x) }),
-	reducing("smallest", "func(x []float32) float32", func(b *body, x value) { b.op(smallest, x) }),
-	reducing("sumSquares", "func(x []float32, shift float32) float64", func(b *body, x value) {
+	reducing("Sum", "func(x []float32) float64", func(b *body, x value) { b.op(total, x) }),
+	reducing("SumAbs", "func(x []float32) float64", func(b *body, x value) { b.op(total, b.abs(x)) }),
+	reducing("Largest", "func(x []float32) float32", func(b *body, x value) { b.op(largest, x) }),
+	reducing("Smallest", "func(x []float32) float32", func(b *body, x value) { b.op(smallest, x) }),
+	reducing("SumSquares", "func(x []float32, shift float32) float64", func(b *body, x value) {
 		d := b.sub(x, b.param(0))
 		b.op(products, d, d)
 	}, "shift"),
-	reducing("sumExp", "func(x []float32, shift float32) float64", func(b *body, x value) {
+	reducing("SumExp", "func(x []float32, shift float32) float64", func(b *body, x value) {
 		b.op(total, b.exp(b.sub(x, b.param(0))))
 	}, "shift"),
-	{name: "dot", signature: "func(x, y []float32) float64", in: []string{"x", "y"}, count: "x", unroll: 4,
+	{name: "Dot", signature: "func(x, y []float32) float64", in: []string{"x", "y"}, count: "x", unroll: 4,
 		body: func(b *body) { b.op(products, b.in(0), b.in(1)) }},
-	{name: "expSum", signature: "func(dst, x []float32, shift float32) float64", in: []string{"x"}, out: "dst",
+	{name: "ExpSum", signature: "func(dst, x []float32, shift float32) float64", in: []string{"x"}, out: "dst",
 		params: []string{"shift"}, count: "dst", unroll: 4, body: func(b *body) {
 			e := b.exp(b.sub(b.in(0), b.param(0)))
 			b.store(e)
 			b.op(total, e)
 		}},
 
-	columns("addRows", func(b *body, x value) { b.op(total, x) }),
-	columns("addAbsRows", func(b *body, x value) { b.op(total, b.abs(x)) }),
-	columns("addSquaresRows", func(b *body, x value) { b.op(products, x, x) }),
+	columns("AddRows", func(b *body, x value) { b.op(total, x) }),
+	columns("AddAbsRows", func(b *body, x value) { b.op(total, b.abs(x)) }),
+	columns("AddSquaresRows", func(b *body, x value) { b.op(products, x, x) }),
 }
 
 // mapping is a simd.Map that reads the first n parameters.
@@ -246,10 +246,9 @@ func logBody(b *body, x value) value {
 	const rootHalf = 0x3f3504f3 // bits of √½
 	z := b.add(x, b.param(0))
 	subnormal := b.less(z, b.c(0x1p-126))
-	scaled := b.choose(subnormal, b.mul(z, b.c(0x1p24)), z)
+	scaled, lift := b.choose(subnormal, b.mul(z, b.c(0x1p24)), z), b.choose(subnormal, b.c(-24), b.c(0))
 	i := b.op(subInt, scaled, b.bits(rootHalf))
-	e := b.op(fromInt, b.imm(right, 23, i))
-	e = b.add(e, b.choose(subnormal, b.c(-24), b.c(0)))
+	e := b.add(b.op(fromInt, b.imm(right, 23, i)), lift)
 	m := b.op(addInt, b.op(and, i, b.bits(1<<23-1)), b.bits(rootHalf))
 	y := b.ln1p(e, b.sub(m, b.c(1)))
 	y = b.choose(b.op(equal, z, b.c(inf)), z, y)

@@ -93,7 +93,7 @@ func (l *loop) half(r reg.Register) reg.Register {
 }
 
 func (l *loop) write() {
-	l.text(l.k.name+l.suffix, l.k.signature)
+	l.text(l.k.function(l.suffix), l.k.signature)
 	for _, name := range append([]string{l.k.out, l.k.wide}, l.k.in...) {
 		if name != "" && l.slice[name] == nil {
 			l.slice[name] = l.Load(l.Param(name).Base(), l.GP64())

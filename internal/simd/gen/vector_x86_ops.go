@@ -2,9 +2,12 @@ package main
 
 import (
 	"fmt"
+	"slices"
 
+	"github.com/mmcloughlin/avo/ir"
 	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
+	"github.com/mmcloughlin/avo/x86"
 )
 
 // emitter writes the operations of one round.
@@ -180,6 +183,17 @@ func (e *emitter) multiplyAdd(o operation, factor, addend twoForms) reg.Register
 	return d
 }
 
+// fresh adds an instruction that does not read its destination, though avo's
+// tables say so for a masked one: a blend.
+func (a asm) fresh(i *ir.Instruction, err error) {
+	if err != nil {
+		panic(err)
+	}
+	d := i.Outputs[0]
+	i.Inputs = slices.DeleteFunc(i.Inputs, func(o operand.Op) bool { return o == d })
+	a.Instruction(i)
+}
+
 // dies reports whether v is a register that nothing reads after this operation.
 func (e *emitter) dies(v value) bool {
 	return e.last[v] == e.at && e.b.ops[v].kind != param && !e.isConstant(v)
@@ -258,7 +272,10 @@ func (e *emitter) choose(o operation) reg.Register {
 	m, y, z := e.reg(o.args[0]), o.args[1], e.reg(o.args[2])
 	return e.to(func(d reg.Register) {
 		if e.lanes == 16 {
-			e.apply(twoForms{e.VBLENDMPS, e.VBLENDMPS_BCST}, y, z, m, d)
+			e.apply(twoForms{
+				func(ops ...operand.Op) { e.fresh(x86.VBLENDMPS(ops...)) },
+				func(ops ...operand.Op) { e.fresh(x86.VBLENDMPS_BCST(ops...)) },
+			}, y, z, m, d)
 			return
 		}
 		e.apply(twoForms{func(ops ...operand.Op) { e.VBLENDVPS(m, ops[0], ops[1], ops[2]) }, nil}, y, z, d)

@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
+	"github.com/mmcloughlin/avo/x86"
 )
 
 // reduction is the kind of the kernel's result, or store for none.
@@ -30,8 +31,9 @@ func (l *loop) open() {
 			l.VBROADCASTSS(l.pool[plusInf], a[0])
 		default:
 			a[1] = l.new()
-			l.VXORPS(a[0], a[0], a[0])
-			l.VXORPS(a[1], a[1], a[1])
+			for _, r := range a {
+				l.VXORPS(r, r, r)
+			}
 		}
 		l.sums = append(l.sums, a)
 	}
@@ -99,7 +101,7 @@ func (e *emitter) extreme(x reg.Register, k kind) {
 		fill := e.constant(none)
 		x = e.to(func(d reg.Register) {
 			if e.lanes == 16 {
-				e.VBLENDMPS(x, fill, e.tail, d)
+				e.fresh(x86.VBLENDMPS(x, fill, e.tail, d))
 			} else {
 				e.VBLENDVPS(e.tail, x, fill, d)
 			}
