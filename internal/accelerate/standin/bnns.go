@@ -6,6 +6,8 @@ import (
 	"math"
 	"unsafe"
 
+	"gonum.org/v1/gonum/blas/gonum"
+
 	"devicemap/internal/fp16"
 )
 
@@ -137,24 +139,40 @@ func readConvolution(p, filter record) *layer {
 	return l
 }
 
+// apply adds one scaled row of x at a time.
 func (l *layer) apply(x, y []float32) {
 	w, h, channels := l.in[0], l.in[1], l.in[2]
-	area := l.kernel[0] * l.kernel[1]
-	for i := range l.out[0] * l.out[1] * l.out[2] {
-		ox, oy, o := i%l.out[0], i/l.out[0]%l.out[1], i/(l.out[0]*l.out[1])
-		sum := l.bias[o]
-		for tap := range area {
-			iy := oy*l.stride[1] - l.top + tap/l.kernel[0]*l.spread[1]
-			ix := ox*l.stride[0] - l.left + tap%l.kernel[0]*l.spread[0]
-			if uint(iy) >= uint(h) || uint(ix) >= uint(w) {
+	area, ow := l.kernel[0]*l.kernel[1], l.out[0]
+	for row := range l.out[1] * l.out[2] {
+		oy, o := row%l.out[1], row/l.out[1]
+		line := y[row*ow : (row+1)*ow]
+		for i := range line {
+			line[i] = l.bias[o]
+		}
+		for tap := range channels * area {
+			iy := oy*l.stride[1] - l.top + tap%area/l.kernel[0]*l.spread[1]
+			if iy < 0 || iy >= h {
 				continue
 			}
-			for ch := range channels {
-				sum += l.weights[(o*channels+ch)*area+tap] * x[(ch*h+iy)*w+ix]
+			src, k := x[(tap/area*h+iy)*w:][:w], l.weights[o*channels*area+tap]
+			shift := tap%l.kernel[0]*l.spread[0] - l.left
+			first, last := inside(ow, l.stride[0], shift, w)
+			if first < last {
+				gonum.Implementation{}.Saxpy(last-first, k, src[first*l.stride[0]+shift:], l.stride[0], line[first:last], 1)
 			}
 		}
-		y[i] = sum
 	}
+}
+
+// inside gives the range of i in [0, n) with i·stride + shift in [0, w).
+func inside(n, stride, shift, w int) (first, last int) {
+	for first < n && first*stride+shift < 0 {
+		first++
+	}
+	for last = n; last > first && (last-1)*stride+shift >= w; {
+		last--
+	}
+	return first, last
 }
 
 // multiplyHalves is c = a·b with float32 sums.

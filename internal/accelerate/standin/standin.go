@@ -7,6 +7,7 @@ package standin
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"sync"
@@ -168,3 +169,6 @@ func merged(tables ...map[string]any) map[string]any {
 	}
 	return all
 }
+
+// Names lists all symbols.
+func Names() []string { return slices.Sorted(maps.Keys(functions)) }

@@ -14,7 +14,7 @@ func vectorFunctions() map[string]any {
 			})
 		}
 	}
-	for name, f := range maps {
+	for name, f := range singles {
 		m[name] = func(a *float32, sa int64, c *float32, sc int64, n uint64) {
 			call(name, func(s *state) {
 				unit(sa, sc)
@@ -98,7 +98,7 @@ var zips = map[string]func(first, second float32) float32{
 	"vDSP_vmin": func(a, b float32) float32 { return min(a, b) },
 }
 
-var maps = map[string]func(float32) float32{
+var singles = map[string]func(float32) float32{
 	"vDSP_vabs": func(x float32) float32 { return float32(math.Abs(float64(x))) },
 	"vDSP_vneg": func(x float32) float32 { return -x },
 	"vDSP_vsq":  func(x float32) float32 { return x * x },
