@@ -4,15 +4,11 @@ import (
 	"testing"
 
 	"devicemap/corpus"
+	"devicemap/device"
 	"devicemap/device/cpu"
 )
 
-// TestCorpus holds the engine to the suite's correctness gate.
+// TestCorpus holds every kernel set to the suite's correctness gate.
 func TestCorpus(t *testing.T) {
-	e, err := cpu.Open(cpu.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer e.Close()
-	corpus.Run(t, e)
+	cpu.EachSet(t, 2, func(t *testing.T, e device.Engine) { corpus.Run(t, e) })
 }

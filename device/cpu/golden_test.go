@@ -52,13 +52,15 @@ func relL2(got []float32, want []float64) float64 {
 	return math.Sqrt(diff / norm)
 }
 
-// TestGoldenOps holds every operation to PyTorch's float64 results.
-func TestGoldenOps(t *testing.T) {
+// TestGoldenOps holds every operation of every kernel set to PyTorch's float64
+// results.
+func TestGoldenOps(t *testing.T) { cpu.EachSet(t, 2, goldenOps) }
+
+func goldenOps(t *testing.T, e device.Engine) {
 	set, err := golden.Open("")
 	require.NoError(t, err)
 	ops, err := set.Ops()
 	require.NoError(t, err)
-	e := open(t, cpu.Config{})
 	for _, c := range ops.Cases {
 		t.Run(c.Name(), func(t *testing.T) {
 			g, inputs, err := c.Graph()

@@ -86,7 +86,7 @@ func (c candidate) openChecked(threads int) (lib *library, exec *executor, err e
 		if lib, err = c.open(threads); err != nil {
 			return err
 		}
-		if err = check(lib); err != nil {
+		if err = check(lib, threads); err != nil {
 			return errors.Join(err, lib.close())
 		}
 		return nil
@@ -97,9 +97,6 @@ func (c candidate) openChecked(threads int) (lib *library, exec *executor, err e
 	}
 	return lib, exec, err
 }
-
-// check runs a few small kernels of lib against plain loops.
-func check(*library) error { return nil }
 
 func openGonum(int) (*library, error) {
 	return &library{name: "gonum", version: "gonum " + moduleVersion("gonum.org/v1/gonum", gonumVersion),

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"devicemap/device"
 	"devicemap/device/cpu"
 	"devicemap/internal/graph"
 	"devicemap/internal/reference"
@@ -66,14 +67,18 @@ func (d dice) graph(c *drawn, fixed bool) (*graph.Graph, [][]float32, error) {
 	return g, inputs, err
 }
 
-// TestRandomShapes holds every op of the catalog to the float64 reference on
-// random shapes and parameters, with the later operands fed or constant.
+// TestRandomShapes draws other shapes for every kernel set.
 func TestRandomShapes(t *testing.T) {
 	rounds := 20
 	if testing.Short() {
 		rounds = 4
 	}
-	e := open(t, cpu.Config{Threads: 2})
+	cpu.EachSet(t, 2, func(t *testing.T, e device.Engine) { randomShapes(t, e, rounds) })
+}
+
+// randomShapes holds every op of the catalog to the float64 reference on
+// random shapes and parameters, with the later operands fed or constant.
+func randomShapes(t *testing.T, e device.Engine, rounds int) {
 	for _, proto := range graph.Catalog() {
 		t.Run(proto.Name(), func(t *testing.T) {
 			d := dice{rand.New(rand.NewPCG(7, 11))}
