@@ -6,46 +6,25 @@ import (
 
 	"devicemap/internal/accelerate"
 	"devicemap/internal/graph"
-	"devicemap/internal/libsystem"
 	"devicemap/internal/simd"
 )
-
-// openAccelerate loads macOS' own library for the calling thread.
-func openAccelerate(threads int) (*library, error) {
-	lib, err := accelerate.Load()
-	if err != nil {
-		return nil, err
-	}
-	return newAccelerate(lib, macVersion(), threads)
-}
-
-// macVersion is the release of macOS, which is Accelerate's version too.
-func macVersion() string {
-	if sys, err := libsystem.Load(); err == nil {
-		if v, err := sys.SysctlString("kern.osproductversion"); err == nil {
-			return "macOS " + v
-		}
-	}
-	return "unknown system"
-}
 
 // newAccelerate makes the kernel set of a bound library. The calling thread,
 // on which BLAS runs, goes to the fast cores.
 func newAccelerate(lib *accelerate.Lib, system string, threads int) (*library, error) {
 	lib.Prefer()
 	lib.SingleThread(threads == 1)
-	s := &appleSet{lib: lib, base: embeddedKernels(simd.Best()), threads: threads}
-	if err := s.chooseGemm(); err != nil {
+	s, err := newAppleSet(lib, threads)
+	if err != nil {
 		return nil, err
 	}
-	l := &library{name: "accelerate", kernels: s.kernels(), locked: true, close: func() error { return nil },
-		version: fmt.Sprintf("Accelerate (%s), %v", system, lib.GemmFunc())}
-	if lib.Has(accelerate.MatMul) && s.passes("fp16 product", s.checkHalfProduct) {
+	l := &library{name: "accelerate", kernels: s.kernels(), notes: s.failed, locked: true, close: func() error { return nil },
+		version: fmt.Sprintf("Accelerate (%s), %v, at most %s", system, lib.GemmFunc(), plural(threads, "thread"))}
+	if s.half {
 		half := *l.kernels
 		half.gemm = s.planHalfGemm
 		l.fp16 = &half
 	}
-	l.notes = s.failed
 	return l, nil
 }
 
@@ -69,6 +48,8 @@ type appleSet struct {
 	fold    map[accelerate.Func]func([]float32) float32
 	exp     func(dst, x []float32)
 	bnns    bool // convolutions
+	half    bool // products of fp16 operands
+	soft    bool // softmax
 	scalars bool // Shift and Scale
 
 	passed []string // what is used
@@ -96,8 +77,13 @@ func (s *appleSet) chooseGemm() error {
 	return nil
 }
 
-// kernels checks each function and gives the table.
-func (s *appleSet) kernels() *kernels {
+// newAppleSet checks each function.
+func newAppleSet(lib *accelerate.Lib, threads int) (*appleSet, error) {
+	s := &appleSet{lib: lib, base: embeddedKernels(simd.Best()), threads: threads}
+	if err := s.chooseGemm(); err != nil {
+		return nil, err
+	}
+	s.half = lib.Has(accelerate.MatMul) && s.passes("fp16 product", s.checkHalfProduct)
 	s.bnns = s.lib.Has(accelerate.CreateConvolution) && s.passes("convolution", s.checkConvolution)
 	s.scalars = s.lib.Has(accelerate.AddScalar) && s.lib.Has(accelerate.MulScalar) && s.passes("shift and scale", s.checkScalars)
 	s.unary = map[graph.UnaryFn]bool{}
@@ -120,11 +106,16 @@ func (s *appleSet) kernels() *kernels {
 			s.fold[want.f] = f
 		}
 	}
+	s.soft = s.hasSoftmax() && s.passes("softmax", s.checkSoftmax)
+	return s, nil
+}
 
+// kernels is the table.
+func (s *appleSet) kernels() *kernels {
 	k := *s.base
 	k.gemm, k.conv, k.attention = s.planGemm, s.planConv, s.planAttention
 	k.unary, k.binary, k.fold = s.unaryKernel, s.binaryKernel, s.folds()
-	if s.hasSoftmax() {
+	if s.soft {
 		k.softmax = s.softmax
 	}
 	return &k

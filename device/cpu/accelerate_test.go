@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -118,4 +119,60 @@ func TestAccelerateFailsLater(t *testing.T) {
 		require.NoError(t, p.Close())
 		require.Zero(t, standin.Layers(), "layers that were not freed")
 	}
+}
+
+// TestAccelerateReport: a Mac's owner gets the report of TestAccelerateHere on
+// one screen.
+func TestAccelerateReport(t *testing.T) {
+	lib, err := accelerate.Bind(standin.Lookup(map[string]standin.Fault{"vvatanf": standin.Missing, "vDSP_vabs": standin.Wrong}))
+	require.NoError(t, err)
+	report, err := accelerateReport(lib, "stand-in", 2)
+	require.NoError(t, err)
+	t.Log(report)
+	for _, want := range []string{"stand-in, 2 threads", "missing: vvatanf\n", "passed: ", "fp16 product", "failed: accelerate abs: of ",
+		"sgemm$NEWLAPACK$ILP64 512×512×512: "} {
+		require.Contains(t, report, want)
+	}
+	require.LessOrEqual(t, strings.Count(report, "\n"), 24)
+	require.Empty(t, standin.Violations())
+}
+
+// accelerateReport says what this system has, which functions pass their
+// checks, and the rate of one product.
+func accelerateReport(lib *accelerate.Lib, system string, threads int) (string, error) {
+	var found, missing []string
+	for f, s := range accelerate.Symbols() {
+		if lib.Has(accelerate.Func(f)) {
+			found = append(found, s.Name)
+		} else {
+			missing = append(missing, s.Name)
+		}
+	}
+	lib.Prefer()
+	s, err := newAppleSet(lib, threads)
+	if err != nil {
+		return "", err
+	}
+	const n = 512
+	g, err := lib.NewGemm(accelerate.Product{M: n, N: n, K: n, LDA: n, LDB: n, LDC: n})
+	if err != nil {
+		return "", err
+	}
+	x, y := make([]float32, n*n), make([]float32, n*n)
+	for i := range x {
+		x[i] = float32(i%17) - 8
+	}
+	best := time.Hour
+	for range 5 {
+		start := time.Now()
+		g.Run(x, x, y)
+		best = min(best, time.Since(start))
+	}
+	lines := []string{fmt.Sprintf("%s, %d threads", system, threads), "found: " + strings.Join(found, " "),
+		"missing: " + strings.Join(missing, " "), "passed: " + strings.Join(s.passed, ", ")}
+	for _, f := range s.failed {
+		lines = append(lines, "failed: "+f)
+	}
+	lines = append(lines, fmt.Sprintf("%v %d×%d×%d: %.0f GFLOP/s", lib.GemmFunc(), n, n, n, 2*n*n*n/best.Seconds()/1e9))
+	return strings.Join(lines, "\n"), nil
 }

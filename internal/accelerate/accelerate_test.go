@@ -288,7 +288,7 @@ func TestBindOrder(t *testing.T) {
 
 // TestLoadHere wants a usable framework or the reason against it.
 func TestLoadHere(t *testing.T) {
-	l, err := accelerate.Load()
+	l, err := accelerate.Load(2)
 	if err != nil {
 		require.ErrorIs(t, err, accelerate.ErrUnavailable)
 		t.Skip("this host has no such framework: ", err)

@@ -8,4 +8,4 @@ import (
 )
 
 // Load says that there is no Accelerate here.
-func Load() (*Lib, error) { return nil, fmt.Errorf("%w on %s", ErrUnavailable, runtime.GOOS) }
+func Load(int) (*Lib, error) { return nil, fmt.Errorf("%w on %s", ErrUnavailable, runtime.GOOS) }
