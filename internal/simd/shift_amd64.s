@@ -46,43 +46,97 @@ DATA bit<>+24(SB)/4, $0x00000040
 DATA bit<>+28(SB)/4, $0x00000080
 GLOBL bit<>(SB), RODATA|NOPTR, $32
 
-// func gatherAVX512(dst []float32, width int, src []float32, step int, rows int, from1 int, lanes1 int, from2 int, lanes2 int, kept int)
+DATA iota<>+0(SB)/4, $0x00000000
+DATA iota<>+4(SB)/4, $0x00000001
+DATA iota<>+8(SB)/4, $0x00000002
+DATA iota<>+12(SB)/4, $0x00000003
+DATA iota<>+16(SB)/4, $0x00000004
+DATA iota<>+20(SB)/4, $0x00000005
+DATA iota<>+24(SB)/4, $0x00000006
+DATA iota<>+28(SB)/4, $0x00000007
+DATA iota<>+32(SB)/4, $0x00000008
+DATA iota<>+36(SB)/4, $0x00000009
+DATA iota<>+40(SB)/4, $0x0000000a
+DATA iota<>+44(SB)/4, $0x0000000b
+DATA iota<>+48(SB)/4, $0x0000000c
+DATA iota<>+52(SB)/4, $0x0000000d
+DATA iota<>+56(SB)/4, $0x0000000e
+DATA iota<>+60(SB)/4, $0x0000000f
+GLOBL iota<>(SB), RODATA|NOPTR, $64
+
+DATA even<>+0(SB)/4, $0x00000000
+DATA even<>+4(SB)/4, $0x00000002
+DATA even<>+8(SB)/4, $0x00000004
+DATA even<>+12(SB)/4, $0x00000006
+DATA even<>+16(SB)/4, $0x00000008
+DATA even<>+20(SB)/4, $0x0000000a
+DATA even<>+24(SB)/4, $0x0000000c
+DATA even<>+28(SB)/4, $0x0000000e
+DATA even<>+32(SB)/4, $0x00000010
+DATA even<>+36(SB)/4, $0x00000012
+DATA even<>+40(SB)/4, $0x00000014
+DATA even<>+44(SB)/4, $0x00000016
+DATA even<>+48(SB)/4, $0x00000018
+DATA even<>+52(SB)/4, $0x0000001a
+DATA even<>+56(SB)/4, $0x0000001c
+DATA even<>+60(SB)/4, $0x0000001e
+GLOBL even<>(SB), RODATA|NOPTR, $64
+
+// func gatherAVX512(dst []float32, width int, src []float32, at []int, from1 int, lanes1 int, from2 int, lanes2 int, kept int)
 // Requires: AVX, AVX512F
-TEXT ·gatherAVX512(SB), NOSPLIT, $0-112
+TEXT ·gatherAVX512(SB), NOSPLIT, $0-120
 	MOVQ  dst_base+0(FP), DI
 	MOVQ  width+24(FP), R10
 	MOVQ  src_base+32(FP), SI
-	MOVQ  step+56(FP), R9
-	MOVQ  rows+64(FP), R8
-	MOVQ  from1+72(FP), R11
-	MOVQ  from2+88(FP), R12
-	SHLQ  $0x02, R9
+	MOVQ  at_base+56(FP), R9
+	MOVQ  at_len+64(FP), R8
+	MOVQ  from1+80(FP), R11
+	MOVQ  from2+96(FP), R12
 	SHLQ  $0x02, R10
-	MOVQ  lanes1+80(FP), DX
+	LEAQ  (SI)(R11*4), R11
+	LEAQ  (SI)(R12*4), R12
+	XORQ  CX, CX
+	MOVQ  lanes1+88(FP), DX
 	KMOVW DX, K1
-	MOVQ  lanes2+96(FP), DX
+	MOVQ  lanes2+104(FP), DX
 	KMOVW DX, K2
-	MOVQ  DX, AX
-	MOVQ  kept+104(FP), DX
+	ORQ   DX, CX
+	MOVQ  kept+112(FP), DX
 	KMOVW DX, K3
-	ORQ   DX, AX
+	ORQ   DX, CX
+	TESTQ CX, CX
 	JNE   merge
+	MOVQ  lanes1+88(FP), DX
+	CMPQ  DX, $0x0000ffff
+	JEQ   full
 
 one:
-	VMOVUPS.Z (SI)(R11*4), K1, Z0
+	MOVQ      (R9), AX
+	VMOVUPS.Z (R11)(AX*4), K1, Z0
 	VMOVUPS   Z0, (DI)
-	ADDQ      R9, SI
+	ADDQ      $0x08, R9
 	ADDQ      R10, DI
 	DECQ      R8
 	JNE       one
 	JMP       done
 
+full:
+	MOVQ    (R9), AX
+	VMOVUPS (R11)(AX*4), Z0
+	VMOVUPS Z0, (DI)
+	ADDQ    $0x08, R9
+	ADDQ    R10, DI
+	DECQ    R8
+	JNE     full
+	JMP     done
+
 merge:
+	MOVQ      (R9), AX
 	VMOVUPS.Z (DI), K3, Z0
-	VMOVUPS   (SI)(R11*4), K1, Z0
-	VMOVUPS   (SI)(R12*4), K2, Z0
+	VMOVUPS   (R11)(AX*4), K1, Z0
+	VMOVUPS   (R12)(AX*4), K2, Z0
 	VMOVUPS   Z0, (DI)
-	ADDQ      R9, SI
+	ADDQ      $0x08, R9
 	ADDQ      R10, DI
 	DECQ      R8
 	JNE       merge
@@ -91,262 +145,451 @@ done:
 	VZEROUPPER
 	RET
 
-// func weighAVX512(dst []float32, src []float32, at []int, w []float32, start float32, add bool)
-// Requires: AVX, AVX512F
-TEXT ·weighAVX512(SB), NOSPLIT, $0-101
-	MOVQ    dst_base+0(FP), DI
-	MOVQ    dst_len+8(FP), BX
-	MOVQ    src_base+24(FP), SI
-	MOVQ    at_base+48(FP), R11
-	MOVQ    at_len+56(FP), R8
-	MOVQ    w_base+72(FP), R9
-	MOVBQZX add+100(FP), R12
+// func weighAVX512(dst []float32, src []float32, w []float32, count int, kernel int, from int, down int, next int, cols int, kw int, step int, across int, lanes []uint32, start float32, add bool)
+// Requires: AVX, AVX512F, CMOV
+TEXT ·weighAVX512(SB), NOSPLIT, $0-173
+	MOVQ         down+96(FP), R10
+	MOVQ         next+104(FP), R11
+	MOVQ         across+136(FP), R12
+	MOVQ         cols+112(FP), R13
+	SHLQ         $0x02, R10
+	SHLQ         $0x02, R11
+	SHLQ         $0x02, R12
+	SHLQ         $0x02, R13
+	MOVL         $0x00000000, AX
+	VMOVD        AX, X1
+	VBROADCASTSS X1, Z6
+	MOVQ         step+128(FP), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Z5
+	VPMULLD      iota<>+0(SB), Z5, Z5
+	VMOVDQU32    even<>+0(SB), Z7
+	XORQ         DI, DI
 
-wide:
-	SUBQ         $0x00000040, BX
-	JLT          narrow
-	VBROADCASTSS start+96(FP), Z0
-	VBROADCASTSS start+96(FP), Z1
-	VBROADCASTSS start+96(FP), Z2
-	VBROADCASTSS start+96(FP), Z3
-	TESTB        R12, R12
-	JEQ          four
-	VMOVUPS      (DI), Z0
-	VMOVUPS      64(DI), Z1
-	VMOVUPS      128(DI), Z2
-	VMOVUPS      192(DI), Z3
+vector:
+	MOVQ    dst_base+0(FP), R14
+	MOVQ    src_base+24(FP), R15
+	MOVQ    from+88(FP), AX
+	LEAQ    (R15)(AX*4), R15
+	MOVQ    DI, AX
+	SHLQ    $0x06, AX
+	ADDQ    AX, R14
+	MOVQ    step+128(FP), CX
+	IMULQ   CX, AX
+	ADDQ    AX, R15
+	MOVQ    kw+120(FP), AX
+	IMULQ   DI, AX
+	MOVQ    lanes_base+144(FP), R9
+	LEAQ    (R9)(AX*4), R9
+	MOVQ    count+72(FP), BX
+	CMPQ    CX, $0x01
+	JEQ     row
+	CMPQ    CX, $0x02
+	JEQ     rowBy2
+	MOVQ    DI, AX
+	SHLQ    $0x04, AX
+	MOVQ    cols+112(FP), CX
+	SUBQ    AX, CX
+	MOVQ    $0x00000010, AX
+	CMPQ    CX, AX
+	CMOVQGT AX, CX
+	MOVQ    $0x00000001, DX
+	SHLQ    CL, DX
+	DECQ    DX
+	KMOVW   DX, K4
 
-four:
-	XORQ R10, R10
+rowByNext:
+	VBROADCASTSS start+168(FP), Z0
+	CMPB         add+172(FP), $0x00
+	JEQ          rowByStart
+	VMOVUPS.Z    (R14), K4, Z0
 
-wideTap:
-	MOVQ         (R11)(R10*8), AX
-	VBROADCASTSS (R9)(R10*4), Z8
-	VFMADD231PS  (SI)(AX*4), Z8, Z0
-	VFMADD231PS  64(SI)(AX*4), Z8, Z1
-	VFMADD231PS  128(SI)(AX*4), Z8, Z2
-	VFMADD231PS  192(SI)(AX*4), Z8, Z3
-	INCQ         R10
-	CMPQ         R10, R8
-	JLT          wideTap
-	VMOVUPS      Z0, (DI)
-	VMOVUPS      Z1, 64(DI)
-	VMOVUPS      Z2, 128(DI)
-	VMOVUPS      Z3, 192(DI)
-	ADDQ         $0x00000100, DI
-	ADDQ         $0x00000100, SI
-	JMP          wide
+rowByStart:
+	MOVQ w_base+48(FP), DX
+	MOVQ R15, SI
+	MOVQ kernel+80(FP), AX
 
-narrow:
-	ADDQ $0x00000040, BX
+rowByDown:
+	MOVQ SI, R8
+	XORQ CX, CX
 
-next:
-	SUBQ         $0x00000010, BX
-	JLT          tail
-	VBROADCASTSS start+96(FP), Z0
-	TESTB        R12, R12
-	JEQ          one
-	VMOVUPS      (DI), Z0
+rowByAcross:
+	KMOVW        (R9)(CX*4), K1
+	VMOVAPS      Z6, Z1
+	VGATHERDPS   (R8)(Z5*4), K1, Z1
+	VBROADCASTSS (DX)(CX*4), Z2
+	VFMADD231PS  Z1, Z2, Z0
+	ADDQ         R12, R8
+	INCQ         CX
+	CMPQ         CX, kw+120(FP)
+	JLT          rowByAcross
+	LEAQ         (DX)(CX*4), DX
+	ADDQ         R10, SI
+	DECQ         AX
+	JNE          rowByDown
+	VMOVUPS      Z0, K4, (R14)
+	ADDQ         R13, R14
+	ADDQ         R11, R15
+	DECQ         BX
+	JNE          rowByNext
+	JMP          vectorDone
 
-one:
-	XORQ R10, R10
+row:
+	MOVQ    DI, AX
+	SHLQ    $0x04, AX
+	MOVQ    cols+112(FP), CX
+	SUBQ    AX, CX
+	MOVQ    $0x00000010, AX
+	CMPQ    CX, AX
+	CMOVQGT AX, CX
+	MOVQ    $0x00000001, DX
+	SHLQ    CL, DX
+	DECQ    DX
+	KMOVW   DX, K4
 
-nextTap:
-	MOVQ         (R11)(R10*8), AX
-	VBROADCASTSS (R9)(R10*4), Z8
-	VFMADD231PS  (SI)(AX*4), Z8, Z0
-	INCQ         R10
-	CMPQ         R10, R8
-	JLT          nextTap
-	VMOVUPS      Z0, (DI)
-	ADDQ         $0x00000040, DI
-	ADDQ         $0x00000040, SI
-	JMP          next
+rowNext:
+	VBROADCASTSS start+168(FP), Z0
+	CMPB         add+172(FP), $0x00
+	JEQ          rowStart
+	VMOVUPS.Z    (R14), K4, Z0
 
-tail:
-	MOVQ         BX, CX
-	ADDQ         $0x00000010, CX
-	JEQ          done
-	MOVQ         $0x00000001, DX
-	SHLQ         CL, DX
-	DECQ         DX
-	KMOVW        DX, K1
-	VBROADCASTSS start+96(FP), Z0
-	TESTB        R12, R12
-	JEQ          last
-	VMOVUPS.Z    (DI), K1, Z0
+rowStart:
+	MOVQ w_base+48(FP), DX
+	MOVQ R15, SI
+	MOVQ kernel+80(FP), AX
 
-last:
-	XORQ R10, R10
+rowDown:
+	MOVQ SI, R8
+	XORQ CX, CX
 
-tailTap:
-	MOVQ         (R11)(R10*8), AX
-	VBROADCASTSS (R9)(R10*4), Z8
-	VMOVUPS.Z    (SI)(AX*4), K1, Z9
-	VFMADD231PS  Z9, Z8, Z0
-	INCQ         R10
-	CMPQ         R10, R8
-	JLT          tailTap
-	VMOVUPS      Z0, K1, (DI)
-	ADDQ         $0x00000040, DI
-	ADDQ         $0x00000040, SI
+rowAcross:
+	KMOVW        (R9)(CX*4), K1
+	VMOVUPS.Z    (R8), K1, Z1
+	VBROADCASTSS (DX)(CX*4), Z2
+	VFMADD231PS  Z1, Z2, Z0
+	ADDQ         R12, R8
+	INCQ         CX
+	CMPQ         CX, kw+120(FP)
+	JLT          rowAcross
+	LEAQ         (DX)(CX*4), DX
+	ADDQ         R10, SI
+	DECQ         AX
+	JNE          rowDown
+	VMOVUPS      Z0, K4, (R14)
+	ADDQ         R13, R14
+	ADDQ         R11, R15
+	DECQ         BX
+	JNE          rowNext
+	JMP          vectorDone
 
-done:
+rowBy2:
+	MOVQ    DI, AX
+	SHLQ    $0x04, AX
+	MOVQ    cols+112(FP), CX
+	SUBQ    AX, CX
+	MOVQ    $0x00000010, AX
+	CMPQ    CX, AX
+	CMOVQGT AX, CX
+	MOVQ    $0x00000001, DX
+	SHLQ    CL, DX
+	DECQ    DX
+	KMOVW   DX, K4
+
+rowBy2Next:
+	VBROADCASTSS start+168(FP), Z0
+	CMPB         add+172(FP), $0x00
+	JEQ          rowBy2Start
+	VMOVUPS.Z    (R14), K4, Z0
+
+rowBy2Start:
+	MOVQ w_base+48(FP), DX
+	MOVQ R15, SI
+	MOVQ kernel+80(FP), AX
+
+rowBy2Down:
+	MOVQ SI, R8
+	XORQ CX, CX
+
+rowBy2Across:
+	KMOVW        (R9)(CX*4), K1
+	KMOVW        2(R9)(CX*4), K2
+	VMOVAPS      Z6, Z1
+	VMOVAPS      Z6, Z3
+	VMOVUPS      (R8), K1, Z1
+	VMOVUPS      64(R8), K2, Z3
+	VPERMT2PS    Z3, Z7, Z1
+	VBROADCASTSS (DX)(CX*4), Z2
+	VFMADD231PS  Z1, Z2, Z0
+	ADDQ         R12, R8
+	INCQ         CX
+	CMPQ         CX, kw+120(FP)
+	JLT          rowBy2Across
+	LEAQ         (DX)(CX*4), DX
+	ADDQ         R10, SI
+	DECQ         AX
+	JNE          rowBy2Down
+	VMOVUPS      Z0, K4, (R14)
+	ADDQ         R13, R14
+	ADDQ         R11, R15
+	DECQ         BX
+	JNE          rowBy2Next
+
+vectorDone:
+	INCQ DI
+	MOVQ DI, AX
+	SHLQ $0x06, AX
+	CMPQ AX, R13
+	JLT  vector
 	VZEROUPPER
 	RET
 
-// func topAVX512(dst []float32, src []float32, at []int)
-// Requires: AVX, AVX512F
-TEXT ·topAVX512(SB), NOSPLIT, $0-72
-	MOVQ dst_base+0(FP), DI
-	MOVQ dst_len+8(FP), BX
-	MOVQ src_base+24(FP), SI
-	MOVQ at_base+48(FP), R11
-	MOVQ at_len+56(FP), R8
-
-wide:
-	SUBQ         $0x00000040, BX
-	JLT          narrow
+// func topAVX512(dst []float32, src []float32, count int, kernel int, from int, down int, next int, cols int, kw int, step int, across int, lanes []uint32)
+// Requires: AVX, AVX512F, CMOV
+TEXT ·topAVX512(SB), NOSPLIT, $0-144
+	MOVQ         down+72(FP), R10
+	MOVQ         next+80(FP), R11
+	MOVQ         across+112(FP), R12
+	MOVQ         cols+88(FP), R13
+	SHLQ         $0x02, R10
+	SHLQ         $0x02, R11
+	SHLQ         $0x02, R12
+	SHLQ         $0x02, R13
 	MOVL         $0xff800000, AX
-	VMOVD        AX, X9
-	VBROADCASTSS X9, Z0
-	VBROADCASTSS X9, Z1
-	VBROADCASTSS X9, Z2
-	VBROADCASTSS X9, Z3
-	XORQ         R10, R10
+	VMOVD        AX, X1
+	VBROADCASTSS X1, Z6
+	MOVQ         step+104(FP), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Z5
+	VPMULLD      iota<>+0(SB), Z5, Z5
+	VMOVDQU32    even<>+0(SB), Z7
+	XORQ         DI, DI
 
-wideTap:
-	MOVQ    (R11)(R10*8), AX
-	VMOVUPS (SI)(AX*4), Z8
-	VMAXPS  Z0, Z8, Z0
-	VCMPPS  $0x03, Z8, Z8, K2
-	VMOVAPS Z8, K2, Z0
-	VMOVUPS 64(SI)(AX*4), Z8
-	VMAXPS  Z1, Z8, Z1
-	VCMPPS  $0x03, Z8, Z8, K2
-	VMOVAPS Z8, K2, Z1
-	VMOVUPS 128(SI)(AX*4), Z8
-	VMAXPS  Z2, Z8, Z2
-	VCMPPS  $0x03, Z8, Z8, K2
-	VMOVAPS Z8, K2, Z2
-	VMOVUPS 192(SI)(AX*4), Z8
-	VMAXPS  Z3, Z8, Z3
-	VCMPPS  $0x03, Z8, Z8, K2
-	VMOVAPS Z8, K2, Z3
-	INCQ    R10
-	CMPQ    R10, R8
-	JLT     wideTap
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, 64(DI)
-	VMOVUPS Z2, 128(DI)
-	VMOVUPS Z3, 192(DI)
-	ADDQ    $0x00000100, DI
-	ADDQ    $0x00000100, SI
-	JMP     wide
+vector:
+	MOVQ    dst_base+0(FP), R14
+	MOVQ    src_base+24(FP), R15
+	MOVQ    from+64(FP), AX
+	LEAQ    (R15)(AX*4), R15
+	MOVQ    DI, AX
+	SHLQ    $0x06, AX
+	ADDQ    AX, R14
+	MOVQ    step+104(FP), CX
+	IMULQ   CX, AX
+	ADDQ    AX, R15
+	MOVQ    kw+96(FP), AX
+	IMULQ   DI, AX
+	MOVQ    lanes_base+120(FP), R9
+	LEAQ    (R9)(AX*4), R9
+	MOVQ    count+48(FP), BX
+	CMPQ    CX, $0x01
+	JEQ     row
+	CMPQ    CX, $0x02
+	JEQ     rowBy2
+	MOVQ    DI, AX
+	SHLQ    $0x04, AX
+	MOVQ    cols+88(FP), CX
+	SUBQ    AX, CX
+	MOVQ    $0x00000010, AX
+	CMPQ    CX, AX
+	CMOVQGT AX, CX
+	MOVQ    $0x00000001, DX
+	SHLQ    CL, DX
+	DECQ    DX
+	KMOVW   DX, K4
 
-narrow:
-	ADDQ $0x00000040, BX
+rowByNext:
+	VMOVAPS Z6, Z0
+	MOVQ    R15, SI
+	MOVQ    kernel+56(FP), AX
 
-next:
-	SUBQ         $0x00000010, BX
-	JLT          tail
-	MOVL         $0xff800000, AX
-	VMOVD        AX, X9
-	VBROADCASTSS X9, Z0
-	XORQ         R10, R10
+rowByDown:
+	MOVQ SI, R8
+	XORQ CX, CX
 
-nextTap:
-	MOVQ    (R11)(R10*8), AX
-	VMOVUPS (SI)(AX*4), Z8
-	VMAXPS  Z0, Z8, Z0
-	VCMPPS  $0x03, Z8, Z8, K2
-	VMOVAPS Z8, K2, Z0
-	INCQ    R10
-	CMPQ    R10, R8
-	JLT     nextTap
-	VMOVUPS Z0, (DI)
-	ADDQ    $0x00000040, DI
-	ADDQ    $0x00000040, SI
-	JMP     next
+rowByAcross:
+	KMOVW      (R9)(CX*4), K1
+	VMOVAPS    Z6, Z1
+	VGATHERDPS (R8)(Z5*4), K1, Z1
+	VMAXPS     Z0, Z1, Z0
+	VCMPPS     $0x03, Z1, Z1, K3
+	VMOVAPS    Z1, K3, Z0
+	ADDQ       R12, R8
+	INCQ       CX
+	CMPQ       CX, kw+96(FP)
+	JLT        rowByAcross
+	ADDQ       R10, SI
+	DECQ       AX
+	JNE        rowByDown
+	VMOVUPS    Z0, K4, (R14)
+	ADDQ       R13, R14
+	ADDQ       R11, R15
+	DECQ       BX
+	JNE        rowByNext
+	JMP        vectorDone
 
-tail:
-	MOVQ         BX, CX
-	ADDQ         $0x00000010, CX
-	JEQ          done
-	MOVQ         $0x00000001, DX
-	SHLQ         CL, DX
-	DECQ         DX
-	KMOVW        DX, K1
-	MOVL         $0xff800000, AX
-	VMOVD        AX, X9
-	VBROADCASTSS X9, Z0
-	XORQ         R10, R10
+row:
+	MOVQ    DI, AX
+	SHLQ    $0x04, AX
+	MOVQ    cols+88(FP), CX
+	SUBQ    AX, CX
+	MOVQ    $0x00000010, AX
+	CMPQ    CX, AX
+	CMOVQGT AX, CX
+	MOVQ    $0x00000001, DX
+	SHLQ    CL, DX
+	DECQ    DX
+	KMOVW   DX, K4
 
-tailTap:
-	MOVQ      (R11)(R10*8), AX
-	VMOVUPS.Z (SI)(AX*4), K1, Z8
-	VMAXPS    Z0, Z8, Z0
-	VCMPPS    $0x03, Z8, Z8, K2
-	VMOVAPS   Z8, K2, Z0
-	INCQ      R10
-	CMPQ      R10, R8
-	JLT       tailTap
-	VMOVUPS   Z0, K1, (DI)
-	ADDQ      $0x00000040, DI
-	ADDQ      $0x00000040, SI
+rowNext:
+	VMOVAPS Z6, Z0
+	MOVQ    R15, SI
+	MOVQ    kernel+56(FP), AX
 
-done:
+rowDown:
+	MOVQ SI, R8
+	XORQ CX, CX
+
+rowAcross:
+	KMOVW   (R9)(CX*4), K1
+	VMOVAPS Z6, Z1
+	VMOVUPS (R8), K1, Z1
+	VMAXPS  Z0, Z1, Z0
+	VCMPPS  $0x03, Z1, Z1, K3
+	VMOVAPS Z1, K3, Z0
+	ADDQ    R12, R8
+	INCQ    CX
+	CMPQ    CX, kw+96(FP)
+	JLT     rowAcross
+	ADDQ    R10, SI
+	DECQ    AX
+	JNE     rowDown
+	VMOVUPS Z0, K4, (R14)
+	ADDQ    R13, R14
+	ADDQ    R11, R15
+	DECQ    BX
+	JNE     rowNext
+	JMP     vectorDone
+
+rowBy2:
+	MOVQ    DI, AX
+	SHLQ    $0x04, AX
+	MOVQ    cols+88(FP), CX
+	SUBQ    AX, CX
+	MOVQ    $0x00000010, AX
+	CMPQ    CX, AX
+	CMOVQGT AX, CX
+	MOVQ    $0x00000001, DX
+	SHLQ    CL, DX
+	DECQ    DX
+	KMOVW   DX, K4
+
+rowBy2Next:
+	VMOVAPS Z6, Z0
+	MOVQ    R15, SI
+	MOVQ    kernel+56(FP), AX
+
+rowBy2Down:
+	MOVQ SI, R8
+	XORQ CX, CX
+
+rowBy2Across:
+	KMOVW     (R9)(CX*4), K1
+	KMOVW     2(R9)(CX*4), K2
+	VMOVAPS   Z6, Z1
+	VMOVAPS   Z6, Z3
+	VMOVUPS   (R8), K1, Z1
+	VMOVUPS   64(R8), K2, Z3
+	VPERMT2PS Z3, Z7, Z1
+	VMAXPS    Z0, Z1, Z0
+	VCMPPS    $0x03, Z1, Z1, K3
+	VMOVAPS   Z1, K3, Z0
+	ADDQ      R12, R8
+	INCQ      CX
+	CMPQ      CX, kw+96(FP)
+	JLT       rowBy2Across
+	ADDQ      R10, SI
+	DECQ      AX
+	JNE       rowBy2Down
+	VMOVUPS   Z0, K4, (R14)
+	ADDQ      R13, R14
+	ADDQ      R11, R15
+	DECQ      BX
+	JNE       rowBy2Next
+
+vectorDone:
+	INCQ DI
+	MOVQ DI, AX
+	SHLQ $0x06, AX
+	CMPQ AX, R13
+	JLT  vector
 	VZEROUPPER
 	RET
 
-// func gatherAVX2(dst []float32, width int, src []float32, step int, rows int, from1 int, lanes1 int, from2 int, lanes2 int, kept int)
+// func gatherAVX2(dst []float32, width int, src []float32, at []int, from1 int, lanes1 int, from2 int, lanes2 int, kept int)
 // Requires: AVX, AVX2
-TEXT ·gatherAVX2(SB), NOSPLIT, $0-112
+TEXT ·gatherAVX2(SB), NOSPLIT, $0-120
 	MOVQ         dst_base+0(FP), DI
 	MOVQ         width+24(FP), R10
 	MOVQ         src_base+32(FP), SI
-	MOVQ         step+56(FP), R9
-	MOVQ         rows+64(FP), R8
-	MOVQ         from1+72(FP), R11
-	MOVQ         from2+88(FP), R12
-	SHLQ         $0x02, R9
+	MOVQ         at_base+56(FP), R9
+	MOVQ         at_len+64(FP), R8
+	MOVQ         from1+80(FP), R11
+	MOVQ         from2+96(FP), R12
 	SHLQ         $0x02, R10
-	MOVQ         lanes1+80(FP), DX
+	LEAQ         (SI)(R11*4), R11
+	LEAQ         (SI)(R12*4), R12
+	XORQ         CX, CX
+	MOVQ         lanes1+88(FP), DX
 	VMOVD        DX, X8
 	VPBROADCASTD X8, Y8
 	VPAND        bit<>+0(SB), Y8, Y8
 	VPCMPEQD     bit<>+0(SB), Y8, Y8
-	MOVQ         lanes2+96(FP), DX
+	MOVQ         lanes2+104(FP), DX
 	VMOVD        DX, X9
 	VPBROADCASTD X9, Y9
 	VPAND        bit<>+0(SB), Y9, Y9
 	VPCMPEQD     bit<>+0(SB), Y9, Y9
-	MOVQ         DX, AX
-	MOVQ         kept+104(FP), DX
+	ORQ          DX, CX
+	MOVQ         kept+112(FP), DX
 	VMOVD        DX, X10
 	VPBROADCASTD X10, Y10
 	VPAND        bit<>+0(SB), Y10, Y10
 	VPCMPEQD     bit<>+0(SB), Y10, Y10
-	ORQ          DX, AX
+	ORQ          DX, CX
+	TESTQ        CX, CX
 	JNE          merge
+	MOVQ         lanes1+88(FP), DX
+	CMPQ         DX, $0x000000ff
+	JEQ          full
 
 one:
-	VMASKMOVPS (SI)(R11*4), Y8, Y0
+	MOVQ       (R9), AX
+	VMASKMOVPS (R11)(AX*4), Y8, Y0
 	VMOVUPS    Y0, (DI)
-	ADDQ       R9, SI
+	ADDQ       $0x08, R9
 	ADDQ       R10, DI
 	DECQ       R8
 	JNE        one
 	JMP        done
 
+full:
+	MOVQ    (R9), AX
+	VMOVUPS (R11)(AX*4), Y0
+	VMOVUPS Y0, (DI)
+	ADDQ    $0x08, R9
+	ADDQ    R10, DI
+	DECQ    R8
+	JNE     full
+	JMP     done
+
 merge:
+	MOVQ       (R9), AX
 	VMASKMOVPS (DI), Y10, Y0
-	VMASKMOVPS (SI)(R11*4), Y8, Y1
-	VMASKMOVPS (SI)(R12*4), Y9, Y2
+	VMASKMOVPS (R11)(AX*4), Y8, Y1
+	VMASKMOVPS (R12)(AX*4), Y9, Y2
 	VORPS      Y1, Y0, Y0
 	VORPS      Y2, Y0, Y0
 	VMOVUPS    Y0, (DI)
-	ADDQ       R9, SI
+	ADDQ       $0x08, R9
 	ADDQ       R10, DI
 	DECQ       R8
 	JNE        merge
@@ -355,210 +598,283 @@ done:
 	VZEROUPPER
 	RET
 
-// func weighAVX2(dst []float32, src []float32, at []int, w []float32, start float32, add bool)
-// Requires: AVX, FMA3
-TEXT ·weighAVX2(SB), NOSPLIT, $0-101
-	MOVQ    dst_base+0(FP), DI
-	MOVQ    dst_len+8(FP), BX
-	MOVQ    src_base+24(FP), SI
-	MOVQ    at_base+48(FP), R11
-	MOVQ    at_len+56(FP), R8
-	MOVQ    w_base+72(FP), R9
-	MOVBQZX add+100(FP), R12
+// func weighAVX2(dst []float32, src []float32, w []float32, count int, kernel int, from int, down int, next int, cols int, kw int, step int, across int, lanes []uint32, start float32, add bool)
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·weighAVX2(SB), NOSPLIT, $0-173
+	MOVQ         down+96(FP), R10
+	MOVQ         next+104(FP), R11
+	MOVQ         across+136(FP), R12
+	MOVQ         cols+112(FP), R13
+	SHLQ         $0x02, R10
+	SHLQ         $0x02, R11
+	SHLQ         $0x02, R12
+	SHLQ         $0x02, R13
+	MOVL         $0x00000000, AX
+	VMOVD        AX, X1
+	VBROADCASTSS X1, Y6
+	MOVQ         step+128(FP), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y5
+	VPMULLD      iota<>+0(SB), Y5, Y5
+	XORQ         DI, DI
 
-wide:
-	SUBQ         $0x00000020, BX
-	JLT          narrow
-	VBROADCASTSS start+96(FP), Y0
-	VBROADCASTSS start+96(FP), Y1
-	VBROADCASTSS start+96(FP), Y2
-	VBROADCASTSS start+96(FP), Y3
-	TESTB        R12, R12
-	JEQ          four
-	VMOVUPS      (DI), Y0
-	VMOVUPS      32(DI), Y1
-	VMOVUPS      64(DI), Y2
-	VMOVUPS      96(DI), Y3
+vector:
+	MOVQ    dst_base+0(FP), R14
+	MOVQ    src_base+24(FP), R15
+	MOVQ    from+88(FP), AX
+	LEAQ    (R15)(AX*4), R15
+	MOVQ    DI, AX
+	SHLQ    $0x05, AX
+	ADDQ    AX, R14
+	MOVQ    step+128(FP), CX
+	IMULQ   CX, AX
+	ADDQ    AX, R15
+	MOVQ    kw+120(FP), AX
+	IMULQ   DI, AX
+	MOVQ    lanes_base+144(FP), R9
+	LEAQ    (R9)(AX*4), R9
+	MOVQ    count+72(FP), BX
+	CMPQ    CX, $0x01
+	JEQ     row
+	MOVQ    DI, AX
+	SHLQ    $0x03, AX
+	MOVQ    cols+112(FP), CX
+	SUBQ    AX, CX
+	MOVQ    $0x00000008, AX
+	CMPQ    CX, AX
+	CMOVQGT AX, CX
+	LEAQ    mask<>+64(SB), DX
+	SHLQ    $0x02, CX
+	SUBQ    CX, DX
+	VMOVUPS (DX), Y8
 
-four:
-	XORQ R10, R10
+rowByNext:
+	VBROADCASTSS start+168(FP), Y0
+	CMPB         add+172(FP), $0x00
+	JEQ          rowByStart
+	VMASKMOVPS   (R14), Y8, Y0
 
-wideTap:
-	MOVQ         (R11)(R10*8), AX
-	VBROADCASTSS (R9)(R10*4), Y8
-	VFMADD231PS  (SI)(AX*4), Y8, Y0
-	VFMADD231PS  32(SI)(AX*4), Y8, Y1
-	VFMADD231PS  64(SI)(AX*4), Y8, Y2
-	VFMADD231PS  96(SI)(AX*4), Y8, Y3
-	INCQ         R10
-	CMPQ         R10, R8
-	JLT          wideTap
-	VMOVUPS      Y0, (DI)
-	VMOVUPS      Y1, 32(DI)
-	VMOVUPS      Y2, 64(DI)
-	VMOVUPS      Y3, 96(DI)
-	ADDQ         $0x00000080, DI
-	ADDQ         $0x00000080, SI
-	JMP          wide
+rowByStart:
+	MOVQ w_base+48(FP), DX
+	MOVQ R15, SI
+	MOVQ kernel+80(FP), AX
 
-narrow:
-	ADDQ $0x00000020, BX
+rowByDown:
+	MOVQ SI, R8
+	XORQ CX, CX
 
-next:
-	SUBQ         $0x00000008, BX
-	JLT          tail
-	VBROADCASTSS start+96(FP), Y0
-	TESTB        R12, R12
-	JEQ          one
-	VMOVUPS      (DI), Y0
+rowByAcross:
+	VPBROADCASTD (R9)(CX*4), Y4
+	VPAND        bit<>+0(SB), Y4, Y4
+	VPCMPEQD     bit<>+0(SB), Y4, Y4
+	VMOVAPS      Y6, Y1
+	VGATHERDPS   Y4, (R8)(Y5*4), Y1
+	VBROADCASTSS (DX)(CX*4), Y2
+	VFMADD231PS  Y1, Y2, Y0
+	ADDQ         R12, R8
+	INCQ         CX
+	CMPQ         CX, kw+120(FP)
+	JLT          rowByAcross
+	LEAQ         (DX)(CX*4), DX
+	ADDQ         R10, SI
+	DECQ         AX
+	JNE          rowByDown
+	VMASKMOVPS   Y0, Y8, (R14)
+	ADDQ         R13, R14
+	ADDQ         R11, R15
+	DECQ         BX
+	JNE          rowByNext
+	JMP          vectorDone
 
-one:
-	XORQ R10, R10
+row:
+	MOVQ    DI, AX
+	SHLQ    $0x03, AX
+	MOVQ    cols+112(FP), CX
+	SUBQ    AX, CX
+	MOVQ    $0x00000008, AX
+	CMPQ    CX, AX
+	CMOVQGT AX, CX
+	LEAQ    mask<>+64(SB), DX
+	SHLQ    $0x02, CX
+	SUBQ    CX, DX
+	VMOVUPS (DX), Y8
 
-nextTap:
-	MOVQ         (R11)(R10*8), AX
-	VBROADCASTSS (R9)(R10*4), Y8
-	VFMADD231PS  (SI)(AX*4), Y8, Y0
-	INCQ         R10
-	CMPQ         R10, R8
-	JLT          nextTap
-	VMOVUPS      Y0, (DI)
-	ADDQ         $0x00000020, DI
-	ADDQ         $0x00000020, SI
-	JMP          next
+rowNext:
+	VBROADCASTSS start+168(FP), Y0
+	CMPB         add+172(FP), $0x00
+	JEQ          rowStart
+	VMASKMOVPS   (R14), Y8, Y0
 
-tail:
-	MOVQ         BX, CX
-	ADDQ         $0x00000008, CX
-	JEQ          done
-	LEAQ         mask<>+64(SB), DX
-	SHLQ         $0x02, CX
-	SUBQ         CX, DX
-	VMOVUPS      (DX), Y15
-	VBROADCASTSS start+96(FP), Y0
-	TESTB        R12, R12
-	JEQ          last
-	VMASKMOVPS   (DI), Y15, Y0
+rowStart:
+	MOVQ w_base+48(FP), DX
+	MOVQ R15, SI
+	MOVQ kernel+80(FP), AX
 
-last:
-	XORQ R10, R10
+rowDown:
+	MOVQ SI, R8
+	XORQ CX, CX
 
-tailTap:
-	MOVQ         (R11)(R10*8), AX
-	VBROADCASTSS (R9)(R10*4), Y8
-	VMASKMOVPS   (SI)(AX*4), Y15, Y9
-	VFMADD231PS  Y9, Y8, Y0
-	INCQ         R10
-	CMPQ         R10, R8
-	JLT          tailTap
-	VMASKMOVPS   Y0, Y15, (DI)
-	ADDQ         $0x00000020, DI
-	ADDQ         $0x00000020, SI
+rowAcross:
+	VPBROADCASTD (R9)(CX*4), Y4
+	VPAND        bit<>+0(SB), Y4, Y4
+	VPCMPEQD     bit<>+0(SB), Y4, Y4
+	VMASKMOVPS   (R8), Y4, Y1
+	VBROADCASTSS (DX)(CX*4), Y2
+	VFMADD231PS  Y1, Y2, Y0
+	ADDQ         R12, R8
+	INCQ         CX
+	CMPQ         CX, kw+120(FP)
+	JLT          rowAcross
+	LEAQ         (DX)(CX*4), DX
+	ADDQ         R10, SI
+	DECQ         AX
+	JNE          rowDown
+	VMASKMOVPS   Y0, Y8, (R14)
+	ADDQ         R13, R14
+	ADDQ         R11, R15
+	DECQ         BX
+	JNE          rowNext
 
-done:
+vectorDone:
+	INCQ DI
+	MOVQ DI, AX
+	SHLQ $0x05, AX
+	CMPQ AX, R13
+	JLT  vector
 	VZEROUPPER
 	RET
 
-// func topAVX2(dst []float32, src []float32, at []int)
-// Requires: AVX, AVX2
-TEXT ·topAVX2(SB), NOSPLIT, $0-72
-	MOVQ dst_base+0(FP), DI
-	MOVQ dst_len+8(FP), BX
-	MOVQ src_base+24(FP), SI
-	MOVQ at_base+48(FP), R11
-	MOVQ at_len+56(FP), R8
-
-wide:
-	SUBQ         $0x00000020, BX
-	JLT          narrow
+// func topAVX2(dst []float32, src []float32, count int, kernel int, from int, down int, next int, cols int, kw int, step int, across int, lanes []uint32)
+// Requires: AVX, AVX2, CMOV
+TEXT ·topAVX2(SB), NOSPLIT, $0-144
+	MOVQ         down+72(FP), R10
+	MOVQ         next+80(FP), R11
+	MOVQ         across+112(FP), R12
+	MOVQ         cols+88(FP), R13
+	SHLQ         $0x02, R10
+	SHLQ         $0x02, R11
+	SHLQ         $0x02, R12
+	SHLQ         $0x02, R13
 	MOVL         $0xff800000, AX
-	VMOVD        AX, X9
-	VBROADCASTSS X9, Y0
-	VBROADCASTSS X9, Y1
-	VBROADCASTSS X9, Y2
-	VBROADCASTSS X9, Y3
-	XORQ         R10, R10
+	VMOVD        AX, X1
+	VBROADCASTSS X1, Y6
+	MOVQ         step+104(FP), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y5
+	VPMULLD      iota<>+0(SB), Y5, Y5
+	XORQ         DI, DI
 
-wideTap:
-	MOVQ      (R11)(R10*8), AX
-	VMOVUPS   (SI)(AX*4), Y8
-	VMAXPS    Y0, Y8, Y0
-	VCMPPS    $0x03, Y8, Y8, Y9
-	VBLENDVPS Y9, Y8, Y0, Y0
-	VMOVUPS   32(SI)(AX*4), Y8
-	VMAXPS    Y1, Y8, Y1
-	VCMPPS    $0x03, Y8, Y8, Y9
-	VBLENDVPS Y9, Y8, Y1, Y1
-	VMOVUPS   64(SI)(AX*4), Y8
-	VMAXPS    Y2, Y8, Y2
-	VCMPPS    $0x03, Y8, Y8, Y9
-	VBLENDVPS Y9, Y8, Y2, Y2
-	VMOVUPS   96(SI)(AX*4), Y8
-	VMAXPS    Y3, Y8, Y3
-	VCMPPS    $0x03, Y8, Y8, Y9
-	VBLENDVPS Y9, Y8, Y3, Y3
-	INCQ      R10
-	CMPQ      R10, R8
-	JLT       wideTap
-	VMOVUPS   Y0, (DI)
-	VMOVUPS   Y1, 32(DI)
-	VMOVUPS   Y2, 64(DI)
-	VMOVUPS   Y3, 96(DI)
-	ADDQ      $0x00000080, DI
-	ADDQ      $0x00000080, SI
-	JMP       wide
+vector:
+	MOVQ    dst_base+0(FP), R14
+	MOVQ    src_base+24(FP), R15
+	MOVQ    from+64(FP), AX
+	LEAQ    (R15)(AX*4), R15
+	MOVQ    DI, AX
+	SHLQ    $0x05, AX
+	ADDQ    AX, R14
+	MOVQ    step+104(FP), CX
+	IMULQ   CX, AX
+	ADDQ    AX, R15
+	MOVQ    kw+96(FP), AX
+	IMULQ   DI, AX
+	MOVQ    lanes_base+120(FP), R9
+	LEAQ    (R9)(AX*4), R9
+	MOVQ    count+48(FP), BX
+	CMPQ    CX, $0x01
+	JEQ     row
+	MOVQ    DI, AX
+	SHLQ    $0x03, AX
+	MOVQ    cols+88(FP), CX
+	SUBQ    AX, CX
+	MOVQ    $0x00000008, AX
+	CMPQ    CX, AX
+	CMOVQGT AX, CX
+	LEAQ    mask<>+64(SB), DX
+	SHLQ    $0x02, CX
+	SUBQ    CX, DX
+	VMOVUPS (DX), Y8
 
-narrow:
-	ADDQ $0x00000020, BX
+rowByNext:
+	VMOVAPS Y6, Y0
+	MOVQ    R15, SI
+	MOVQ    kernel+56(FP), AX
 
-next:
-	SUBQ         $0x00000008, BX
-	JLT          tail
-	MOVL         $0xff800000, AX
-	VMOVD        AX, X9
-	VBROADCASTSS X9, Y0
-	XORQ         R10, R10
+rowByDown:
+	MOVQ SI, R8
+	XORQ CX, CX
 
-nextTap:
-	MOVQ      (R11)(R10*8), AX
-	VMOVUPS   (SI)(AX*4), Y8
-	VMAXPS    Y0, Y8, Y0
-	VCMPPS    $0x03, Y8, Y8, Y9
-	VBLENDVPS Y9, Y8, Y0, Y0
-	INCQ      R10
-	CMPQ      R10, R8
-	JLT       nextTap
-	VMOVUPS   Y0, (DI)
-	ADDQ      $0x00000020, DI
-	ADDQ      $0x00000020, SI
-	JMP       next
+rowByAcross:
+	VPBROADCASTD (R9)(CX*4), Y4
+	VPAND        bit<>+0(SB), Y4, Y4
+	VPCMPEQD     bit<>+0(SB), Y4, Y4
+	VMOVAPS      Y6, Y1
+	VGATHERDPS   Y4, (R8)(Y5*4), Y1
+	VMAXPS       Y0, Y1, Y0
+	VCMPPS       $0x03, Y1, Y1, Y3
+	VBLENDVPS    Y3, Y1, Y0, Y0
+	ADDQ         R12, R8
+	INCQ         CX
+	CMPQ         CX, kw+96(FP)
+	JLT          rowByAcross
+	ADDQ         R10, SI
+	DECQ         AX
+	JNE          rowByDown
+	VMASKMOVPS   Y0, Y8, (R14)
+	ADDQ         R13, R14
+	ADDQ         R11, R15
+	DECQ         BX
+	JNE          rowByNext
+	JMP          vectorDone
 
-tail:
-	MOVQ         BX, CX
-	ADDQ         $0x00000008, CX
-	JEQ          done
-	LEAQ         mask<>+64(SB), DX
-	SHLQ         $0x02, CX
-	SUBQ         CX, DX
-	VMOVUPS      (DX), Y15
-	MOVL         $0xff800000, AX
-	VMOVD        AX, X9
-	VBROADCASTSS X9, Y0
-	XORQ         R10, R10
+row:
+	MOVQ    DI, AX
+	SHLQ    $0x03, AX
+	MOVQ    cols+88(FP), CX
+	SUBQ    AX, CX
+	MOVQ    $0x00000008, AX
+	CMPQ    CX, AX
+	CMOVQGT AX, CX
+	LEAQ    mask<>+64(SB), DX
+	SHLQ    $0x02, CX
+	SUBQ    CX, DX
+	VMOVUPS (DX), Y8
 
-tailTap:
-	MOVQ       (R11)(R10*8), AX
-	VMASKMOVPS (SI)(AX*4), Y15, Y8
-	VMAXPS     Y0, Y8, Y0
-	VCMPPS     $0x03, Y8, Y8, Y9
-	VBLENDVPS  Y9, Y8, Y0, Y0
-	INCQ       R10
-	CMPQ       R10, R8
-	JLT        tailTap
-	VMASKMOVPS Y0, Y15, (DI)
-	ADDQ       $0x00000020, DI
-	ADDQ       $0x00000020, SI
+rowNext:
+	VMOVAPS Y6, Y0
+	MOVQ    R15, SI
+	MOVQ    kernel+56(FP), AX
 
-done:
+rowDown:
+	MOVQ SI, R8
+	XORQ CX, CX
+
+rowAcross:
+	VPBROADCASTD (R9)(CX*4), Y4
+	VPAND        bit<>+0(SB), Y4, Y4
+	VPCMPEQD     bit<>+0(SB), Y4, Y4
+	VMASKMOVPS   (R8), Y4, Y1
+	VBLENDVPS    Y4, Y1, Y6, Y1
+	VMAXPS       Y0, Y1, Y0
+	VCMPPS       $0x03, Y1, Y1, Y3
+	VBLENDVPS    Y3, Y1, Y0, Y0
+	ADDQ         R12, R8
+	INCQ         CX
+	CMPQ         CX, kw+96(FP)
+	JLT          rowAcross
+	ADDQ         R10, SI
+	DECQ         AX
+	JNE          rowDown
+	VMASKMOVPS   Y0, Y8, (R14)
+	ADDQ         R13, R14
+	ADDQ         R11, R15
+	DECQ         BX
+	JNE          rowNext
+
+vectorDone:
+	INCQ DI
+	MOVQ DI, AX
+	SHLQ $0x05, AX
+	CMPQ AX, R13
+	JLT  vector
 	VZEROUPPER
 	RET
