@@ -8,7 +8,12 @@ import (
 	"devicemap/device/cpu"
 )
 
-// TestCorpus holds every kernel set to the suite's correctness gate.
+// TestCorpus holds every kernel set to the suite's correctness gate, whose
+// references are computed once.
 func TestCorpus(t *testing.T) {
-	cpu.EachSet(t, 2, func(t *testing.T, e device.Engine) { corpus.Run(t, e) })
+	c := corpus.New(corpus.NumPy1)
+	cpu.EachSet(t, 2, func(t *testing.T, e device.Engine) {
+		c.Run(t, e, corpus.Settings{})
+		t.Run("contract", func(t *testing.T) { corpus.Contract(t, e) })
+	})
 }
