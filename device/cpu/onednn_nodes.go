@@ -13,13 +13,13 @@ import (
 // before it plans any copy.
 var oneDNNNodes = func() map[string]func(o *oneDNN, n *graph.Node) (s step, ok bool, err error) {
 	t := map[string]func(o *oneDNN, n *graph.Node) (step, bool, error){
-		"linear":      (*oneDNN).linear,
-		"matmul":      (*oneDNN).matmul,
-		"conv":        (*oneDNN).conv,
-		"max_pool":    (*oneDNN).pool,
-		"avg_pool":    (*oneDNN).pool,
-		"softmax":     (*oneDNN).softmax,
-		"layer_norm":  (*oneDNN).layerNorm,
+		"linear":     (*oneDNN).linear,
+		"matmul":     (*oneDNN).matmul,
+		"conv":       (*oneDNN).conv,
+		"max_pool":   (*oneDNN).pool,
+		"avg_pool":   (*oneDNN).pool,
+		"softmax":    (*oneDNN).softmax,
+		"layer_norm": (*oneDNN).layerNorm,
 	}
 	for fn := range oneDNNUnary {
 		t[string(fn)] = (*oneDNN).unary

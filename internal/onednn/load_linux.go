@@ -1,6 +1,7 @@
 package onednn
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"strings"
@@ -8,25 +9,31 @@ import (
 	"github.com/ebitengine/purego"
 )
 
-// files are the library's names, the newest first.
-var files = []string{"libdnnl.so.3", "libdnnl.so.2", "libdnnl.so"}
+// files are the library's names, the newest first. Debian 13 names it after
+// 3.6, the first version of that interface.
+var files = []string{"libdnnl.so.3", "libdnnl.so.3.6", "libdnnl.so.2", "libdnnl.so"}
 
 // Load opens the system's oneDNN for the calling OS thread, which must be
-// locked, and gives it a number of threads.
+// locked, and gives it a number of threads. The first file that can be used is
+// taken; the error is that of the first that exists.
 func Load(threads int) (*Lib, error) {
 	setDefaults()
-	var text string
+	var found error
 	for _, file := range files {
 		h, err := purego.Dlopen(file, purego.RTLD_NOW|purego.RTLD_LOCAL)
 		if err != nil {
-			if text == "" || !strings.Contains(err.Error(), "No such file") {
-				text = err.Error()
+			if found == nil && !strings.Contains(err.Error(), file+": cannot open shared object file: No such file") {
+				found = fmt.Errorf("%w: %s", ErrUnavailable, firstLine(err.Error()))
 			}
 			continue
 		}
-		return Bind(file, func(name string) (uintptr, error) { return purego.Dlsym(h, name) }, threads)
+		l, err := Bind(file, func(name string) (uintptr, error) { return purego.Dlsym(h, name) }, threads)
+		if err == nil {
+			return l, nil
+		}
+		found = cmp.Or(found, err)
 	}
-	return nil, fmt.Errorf("%w: %s", ErrUnavailable, firstLine(text))
+	return nil, cmp.Or(found, fmt.Errorf("%w: there is no %s; run make deps", ErrUnavailable, strings.Join(files, ", ")))
 }
 
 func firstLine(s string) string {
