@@ -22,13 +22,13 @@ type Zip func(dst, x, y []float32)
 type Vector struct {
 	Level Level
 
-	// One rounding: exact up to ½ ulp, a fused multiply-add where written a·x+b.
+	// One rounding unless stated, ½ ulp; a·x + b is fused.
 	Affine    Map // min(max(a·x + b, c), d); −0 counts as 0
 	Scale     Map // a·x
 	Shift     Map // x + a
 	DivideBy  Map // x/a
-	Quotient  Map // a/(x + b), two roundings
-	Rsqrt     Map // 1/√(x + a), three roundings
+	Quotient  Map // a/(x + b), two roundings: ½ ulp of the rounded sum
+	Rsqrt     Map // 1/√(x + a), three roundings: 1.5 ulp of the rounded sum
 	Leaky     Map // min(x if x > 0 else a·x, b)
 	Threshold Map // 0 if x < a else x
 	Abs       Map
@@ -40,20 +40,22 @@ type Vector struct {
 	Round     Map // to even
 	Sign      Map // −1, 1, or x itself where that is a zero
 
-	// Within the given error.
+	// Within the given error. SiLU, GELU and GELUTanh have a factor e^−|z|,
+	// which in the far left tail is a multiple of 2^−149; of −Inf they are NaN or
+	// 0.
 	Exp      Map // 1.5 ulp
 	Exp2     Map // 1.5 ulp
 	Log      Map // ln(x + a) of the rounded sum, 1.5 ulp
 	Tanh     Map // a·tanh(b·x) with b·x rounded, 3 ulp for a = b = 1
 	Sigmoid  Map // 1/(1 + e^−x), 2.5 ulp
-	SiLU     Map // x/(1 + e^−ax), 3 ulp
-	GELU     Map // x/2·(1 + erf(x/√2)), 4 ulp
-	GELUTanh Map // x/(1 + e^−z), z = 2√(2/π)·(x + 0.044715x³), 4 ulp
+	SiLU     Map // x/(1 + e^−z) with z = a·x rounded: 3 ulp, and |z| more unless a = 1
+	GELU     Map // x/2·(1 + erf(x/√2)), 6 ulp
+	GELUTanh Map // x/(1 + e^−z), z = 2√(2/π)·(x + 0.044715x³): 3 ulp and 3|z| more
 	Erf      Map // 3 ulp
 	Softplus Map // ln(1 + e^x), 3 ulp
 	ELU      Map // x if x > 0 else a·(e^x − 1), 3 ulp
-	Sin      Map // 2 ulp or 1e-7, whichever is more
-	Cos      Map // 2 ulp or 1e-7, whichever is more
+	Sin      Map // 2 ulp for |x| ≤ 4, beyond 1e-7 more
+	Cos      Map // 2 ulp for |x| ≤ 4, beyond 1e-7 more
 
 	Add, Sub, Mul, Div Zip
 	Max, Min           Zip

@@ -364,86 +364,86 @@ DATA constant<>+1296(SB)/4, $0xbf000000
 DATA constant<>+1300(SB)/4, $0xbf000000
 DATA constant<>+1304(SB)/4, $0xbf000000
 DATA constant<>+1308(SB)/4, $0xbf000000
-DATA constant<>+1312(SB)/4, $0x3e593924
-DATA constant<>+1316(SB)/4, $0x3e593924
-DATA constant<>+1320(SB)/4, $0x3e593924
-DATA constant<>+1324(SB)/4, $0x3e593924
-DATA constant<>+1328(SB)/4, $0x3e593924
-DATA constant<>+1332(SB)/4, $0x3e593924
-DATA constant<>+1336(SB)/4, $0x3e593924
-DATA constant<>+1340(SB)/4, $0x3e593924
-DATA constant<>+1344(SB)/4, $0xbe04a46a
-DATA constant<>+1348(SB)/4, $0xbe04a46a
-DATA constant<>+1352(SB)/4, $0xbe04a46a
-DATA constant<>+1356(SB)/4, $0xbe04a46a
-DATA constant<>+1360(SB)/4, $0xbe04a46a
-DATA constant<>+1364(SB)/4, $0xbe04a46a
-DATA constant<>+1368(SB)/4, $0xbe04a46a
-DATA constant<>+1372(SB)/4, $0xbe04a46a
-DATA constant<>+1376(SB)/4, $0x3ef8a2ee
-DATA constant<>+1380(SB)/4, $0x3ef8a2ee
-DATA constant<>+1384(SB)/4, $0x3ef8a2ee
-DATA constant<>+1388(SB)/4, $0x3ef8a2ee
-DATA constant<>+1392(SB)/4, $0x3ef8a2ee
-DATA constant<>+1396(SB)/4, $0x3ef8a2ee
-DATA constant<>+1400(SB)/4, $0x3ef8a2ee
-DATA constant<>+1404(SB)/4, $0x3ef8a2ee
-DATA constant<>+1408(SB)/4, $0xbf032cb6
-DATA constant<>+1412(SB)/4, $0xbf032cb6
-DATA constant<>+1416(SB)/4, $0xbf032cb6
-DATA constant<>+1420(SB)/4, $0xbf032cb6
-DATA constant<>+1424(SB)/4, $0xbf032cb6
-DATA constant<>+1428(SB)/4, $0xbf032cb6
-DATA constant<>+1432(SB)/4, $0xbf032cb6
-DATA constant<>+1436(SB)/4, $0xbf032cb6
-DATA constant<>+1440(SB)/4, $0x3f0c417b
-DATA constant<>+1444(SB)/4, $0x3f0c417b
-DATA constant<>+1448(SB)/4, $0x3f0c417b
-DATA constant<>+1452(SB)/4, $0x3f0c417b
-DATA constant<>+1456(SB)/4, $0x3f0c417b
-DATA constant<>+1460(SB)/4, $0x3f0c417b
-DATA constant<>+1464(SB)/4, $0x3f0c417b
-DATA constant<>+1468(SB)/4, $0x3f0c417b
-DATA constant<>+1472(SB)/4, $0xbdc21625
-DATA constant<>+1476(SB)/4, $0xbdc21625
-DATA constant<>+1480(SB)/4, $0xbdc21625
-DATA constant<>+1484(SB)/4, $0xbdc21625
-DATA constant<>+1488(SB)/4, $0xbdc21625
-DATA constant<>+1492(SB)/4, $0xbdc21625
-DATA constant<>+1496(SB)/4, $0xbdc21625
-DATA constant<>+1500(SB)/4, $0xbdc21625
-DATA constant<>+1504(SB)/4, $0x3e5c2462
-DATA constant<>+1508(SB)/4, $0x3e5c2462
-DATA constant<>+1512(SB)/4, $0x3e5c2462
-DATA constant<>+1516(SB)/4, $0x3e5c2462
-DATA constant<>+1520(SB)/4, $0x3e5c2462
-DATA constant<>+1524(SB)/4, $0x3e5c2462
-DATA constant<>+1528(SB)/4, $0x3e5c2462
-DATA constant<>+1532(SB)/4, $0x3e5c2462
-DATA constant<>+1536(SB)/4, $0x3e17e1ea
-DATA constant<>+1540(SB)/4, $0x3e17e1ea
-DATA constant<>+1544(SB)/4, $0x3e17e1ea
-DATA constant<>+1548(SB)/4, $0x3e17e1ea
-DATA constant<>+1552(SB)/4, $0x3e17e1ea
-DATA constant<>+1556(SB)/4, $0x3e17e1ea
-DATA constant<>+1560(SB)/4, $0x3e17e1ea
-DATA constant<>+1564(SB)/4, $0x3e17e1ea
-DATA constant<>+1568(SB)/4, $0x3e2ed0ac
-DATA constant<>+1572(SB)/4, $0x3e2ed0ac
-DATA constant<>+1576(SB)/4, $0x3e2ed0ac
-DATA constant<>+1580(SB)/4, $0x3e2ed0ac
-DATA constant<>+1584(SB)/4, $0x3e2ed0ac
-DATA constant<>+1588(SB)/4, $0x3e2ed0ac
-DATA constant<>+1592(SB)/4, $0x3e2ed0ac
-DATA constant<>+1596(SB)/4, $0x3e2ed0ac
-DATA constant<>+1600(SB)/4, $0x3e2d3f93
-DATA constant<>+1604(SB)/4, $0x3e2d3f93
-DATA constant<>+1608(SB)/4, $0x3e2d3f93
-DATA constant<>+1612(SB)/4, $0x3e2d3f93
-DATA constant<>+1616(SB)/4, $0x3e2d3f93
-DATA constant<>+1620(SB)/4, $0x3e2d3f93
-DATA constant<>+1624(SB)/4, $0x3e2d3f93
-DATA constant<>+1628(SB)/4, $0x3e2d3f93
+DATA constant<>+1312(SB)/4, $0x3eb33333
+DATA constant<>+1316(SB)/4, $0x3eb33333
+DATA constant<>+1320(SB)/4, $0x3eb33333
+DATA constant<>+1324(SB)/4, $0x3eb33333
+DATA constant<>+1328(SB)/4, $0x3eb33333
+DATA constant<>+1332(SB)/4, $0x3eb33333
+DATA constant<>+1336(SB)/4, $0x3eb33333
+DATA constant<>+1340(SB)/4, $0x3eb33333
+DATA constant<>+1344(SB)/4, $0xbceed506
+DATA constant<>+1348(SB)/4, $0xbceed506
+DATA constant<>+1352(SB)/4, $0xbceed506
+DATA constant<>+1356(SB)/4, $0xbceed506
+DATA constant<>+1360(SB)/4, $0xbceed506
+DATA constant<>+1364(SB)/4, $0xbceed506
+DATA constant<>+1368(SB)/4, $0xbceed506
+DATA constant<>+1372(SB)/4, $0xbceed506
+DATA constant<>+1376(SB)/4, $0x3e137842
+DATA constant<>+1380(SB)/4, $0x3e137842
+DATA constant<>+1384(SB)/4, $0x3e137842
+DATA constant<>+1388(SB)/4, $0x3e137842
+DATA constant<>+1392(SB)/4, $0x3e137842
+DATA constant<>+1396(SB)/4, $0x3e137842
+DATA constant<>+1400(SB)/4, $0x3e137842
+DATA constant<>+1404(SB)/4, $0x3e137842
+DATA constant<>+1408(SB)/4, $0xbe82f88e
+DATA constant<>+1412(SB)/4, $0xbe82f88e
+DATA constant<>+1416(SB)/4, $0xbe82f88e
+DATA constant<>+1420(SB)/4, $0xbe82f88e
+DATA constant<>+1424(SB)/4, $0xbe82f88e
+DATA constant<>+1428(SB)/4, $0xbe82f88e
+DATA constant<>+1432(SB)/4, $0xbe82f88e
+DATA constant<>+1436(SB)/4, $0xbe82f88e
+DATA constant<>+1440(SB)/4, $0x3e2319a9
+DATA constant<>+1444(SB)/4, $0x3e2319a9
+DATA constant<>+1448(SB)/4, $0x3e2319a9
+DATA constant<>+1452(SB)/4, $0x3e2319a9
+DATA constant<>+1456(SB)/4, $0x3e2319a9
+DATA constant<>+1460(SB)/4, $0x3e2319a9
+DATA constant<>+1464(SB)/4, $0x3e2319a9
+DATA constant<>+1468(SB)/4, $0x3e2319a9
+DATA constant<>+1472(SB)/4, $0xbcbdea07
+DATA constant<>+1476(SB)/4, $0xbcbdea07
+DATA constant<>+1480(SB)/4, $0xbcbdea07
+DATA constant<>+1484(SB)/4, $0xbcbdea07
+DATA constant<>+1488(SB)/4, $0xbcbdea07
+DATA constant<>+1492(SB)/4, $0xbcbdea07
+DATA constant<>+1496(SB)/4, $0xbcbdea07
+DATA constant<>+1500(SB)/4, $0xbcbdea07
+DATA constant<>+1504(SB)/4, $0x3dd8253d
+DATA constant<>+1508(SB)/4, $0x3dd8253d
+DATA constant<>+1512(SB)/4, $0x3dd8253d
+DATA constant<>+1516(SB)/4, $0x3dd8253d
+DATA constant<>+1520(SB)/4, $0x3dd8253d
+DATA constant<>+1524(SB)/4, $0x3dd8253d
+DATA constant<>+1528(SB)/4, $0x3dd8253d
+DATA constant<>+1532(SB)/4, $0x3dd8253d
+DATA constant<>+1536(SB)/4, $0x3df56698
+DATA constant<>+1540(SB)/4, $0x3df56698
+DATA constant<>+1544(SB)/4, $0x3df56698
+DATA constant<>+1548(SB)/4, $0x3df56698
+DATA constant<>+1552(SB)/4, $0x3df56698
+DATA constant<>+1556(SB)/4, $0x3df56698
+DATA constant<>+1560(SB)/4, $0x3df56698
+DATA constant<>+1564(SB)/4, $0x3df56698
+DATA constant<>+1568(SB)/4, $0x3e0f3842
+DATA constant<>+1572(SB)/4, $0x3e0f3842
+DATA constant<>+1576(SB)/4, $0x3e0f3842
+DATA constant<>+1580(SB)/4, $0x3e0f3842
+DATA constant<>+1584(SB)/4, $0x3e0f3842
+DATA constant<>+1588(SB)/4, $0x3e0f3842
+DATA constant<>+1592(SB)/4, $0x3e0f3842
+DATA constant<>+1596(SB)/4, $0x3e0f3842
+DATA constant<>+1600(SB)/4, $0x3e0ef8e5
+DATA constant<>+1604(SB)/4, $0x3e0ef8e5
+DATA constant<>+1608(SB)/4, $0x3e0ef8e5
+DATA constant<>+1612(SB)/4, $0x3e0ef8e5
+DATA constant<>+1616(SB)/4, $0x3e0ef8e5
+DATA constant<>+1620(SB)/4, $0x3e0ef8e5
+DATA constant<>+1624(SB)/4, $0x3e0ef8e5
+DATA constant<>+1628(SB)/4, $0x3e0ef8e5
 DATA constant<>+1632(SB)/4, $0x3d922279
 DATA constant<>+1636(SB)/4, $0x3d922279
 DATA constant<>+1640(SB)/4, $0x3d922279
@@ -4278,8 +4278,6 @@ round:
 	VBROADCASTSS      constant<>+96(SB), Z7
 	VDIVPS            Z6, Z7, Z6
 	VDIVPS            Z8, Z7, Z7
-	VMULPS.BCST       constant<>+1056(SB), Z2, Z2
-	VMULPS.BCST       constant<>+1056(SB), Z3, Z3
 	VMOVAPS           Z6, Z8
 	VBROADCASTSS      constant<>+1344(SB), Z9
 	VFMADD213PS.BCST  constant<>+1376(SB), Z9, Z8
@@ -4299,10 +4297,10 @@ round:
 	VFMADD213PS.BCST  constant<>+1568(SB), Z7, Z10
 	VFMADD213PS.BCST  constant<>+1600(SB), Z6, Z8
 	VFMADD213PS.BCST  constant<>+1600(SB), Z7, Z10
-	VMULPS            Z8, Z6, Z6
-	VMULPS            Z10, Z7, Z7
 	VMULPS            Z6, Z2, Z2
 	VMULPS            Z7, Z3, Z3
+	VMULPS            Z8, Z2, Z2
+	VMULPS            Z10, Z3, Z3
 	VXORPS            Z6, Z6, Z6
 	VMAXPS            Z0, Z6, Z0
 	VMAXPS            Z1, Z6, Z1
@@ -4351,7 +4349,6 @@ single:
 	VFMADD213PS.BCST  constant<>+96(SB), Z4, Z3
 	VBROADCASTSS      constant<>+96(SB), Z4
 	VDIVPS            Z3, Z4, Z3
-	VMULPS.BCST       constant<>+1056(SB), Z1, Z1
 	VMOVAPS           Z3, Z4
 	VBROADCASTSS      constant<>+1344(SB), Z5
 	VFMADD213PS.BCST  constant<>+1376(SB), Z5, Z4
@@ -4362,8 +4359,8 @@ single:
 	VFMADD213PS.BCST  constant<>+1536(SB), Z3, Z4
 	VFMADD213PS.BCST  constant<>+1568(SB), Z3, Z4
 	VFMADD213PS.BCST  constant<>+1600(SB), Z3, Z4
-	VMULPS            Z4, Z3, Z3
 	VMULPS            Z3, Z1, Z1
+	VMULPS            Z4, Z1, Z1
 	VXORPS            Z3, Z3, Z3
 	VMAXPS            Z0, Z3, Z0
 	VFNMADD231PS      Z1, Z2, Z0
@@ -4411,7 +4408,6 @@ singleEnd:
 	VFMADD213PS.BCST  constant<>+96(SB), Z4, Z3
 	VBROADCASTSS      constant<>+96(SB), Z4
 	VDIVPS            Z3, Z4, Z3
-	VMULPS.BCST       constant<>+1056(SB), Z1, Z1
 	VMOVAPS           Z3, Z4
 	VBROADCASTSS      constant<>+1344(SB), Z5
 	VFMADD213PS.BCST  constant<>+1376(SB), Z5, Z4
@@ -4422,8 +4418,8 @@ singleEnd:
 	VFMADD213PS.BCST  constant<>+1536(SB), Z3, Z4
 	VFMADD213PS.BCST  constant<>+1568(SB), Z3, Z4
 	VFMADD213PS.BCST  constant<>+1600(SB), Z3, Z4
-	VMULPS            Z4, Z3, Z3
 	VMULPS            Z3, Z1, Z1
+	VMULPS            Z4, Z1, Z1
 	VXORPS            Z3, Z3, Z3
 	VMAXPS            Z0, Z3, Z0
 	VFNMADD231PS      Z1, Z2, Z0
@@ -4483,7 +4479,6 @@ round:
 	VFMADD213PS  constant<>+96(SB), Y4, Y3
 	VBROADCASTSS constant<>+96(SB), Y4
 	VDIVPS       Y3, Y4, Y3
-	VMULPS       constant<>+1056(SB), Y1, Y1
 	VMOVAPS      Y3, Y4
 	VBROADCASTSS constant<>+1344(SB), Y5
 	VFMADD213PS  constant<>+1376(SB), Y5, Y4
@@ -4494,8 +4489,8 @@ round:
 	VFMADD213PS  constant<>+1536(SB), Y3, Y4
 	VFMADD213PS  constant<>+1568(SB), Y3, Y4
 	VFMADD213PS  constant<>+1600(SB), Y3, Y4
-	VMULPS       Y4, Y3, Y3
 	VMULPS       Y3, Y1, Y1
+	VMULPS       Y4, Y1, Y1
 	VXORPS       Y3, Y3, Y3
 	VMAXPS       Y0, Y3, Y0
 	VFNMADD231PS Y1, Y2, Y0
@@ -4550,7 +4545,6 @@ roundEnd:
 	VFMADD213PS  constant<>+96(SB), Y5, Y4
 	VBROADCASTSS constant<>+96(SB), Y5
 	VDIVPS       Y4, Y5, Y4
-	VMULPS       constant<>+1056(SB), Y2, Y2
 	VMOVAPS      Y4, Y5
 	VBROADCASTSS constant<>+1344(SB), Y6
 	VFMADD213PS  constant<>+1376(SB), Y6, Y5
@@ -4561,8 +4555,8 @@ roundEnd:
 	VFMADD213PS  constant<>+1536(SB), Y4, Y5
 	VFMADD213PS  constant<>+1568(SB), Y4, Y5
 	VFMADD213PS  constant<>+1600(SB), Y4, Y5
-	VMULPS       Y5, Y4, Y4
 	VMULPS       Y4, Y2, Y2
+	VMULPS       Y5, Y2, Y2
 	VXORPS       Y4, Y4, Y4
 	VMAXPS       Y1, Y4, Y1
 	VFNMADD231PS Y2, Y3, Y1
@@ -8087,12 +8081,12 @@ roundEnd:
 	JLT  singleEnd
 
 single:
-	VMOVUPS  (DX)(BX*4), Z0
-	VMOVNTPS Z0, (AX)(BX*4)
-	ADDQ     $+16, BX
-	SUBQ     $+16, CX
-	CMPQ     CX, $+16
-	JGE      single
+	VMOVUPS (DX)(BX*4), Z0
+	VMOVUPS Z0, (AX)(BX*4)
+	ADDQ    $+16, BX
+	SUBQ    $+16, CX
+	CMPQ    CX, $+16
+	JGE     single
 
 singleEnd:
 	TESTQ     CX, CX
@@ -8149,12 +8143,12 @@ roundEnd:
 	JLT  singleEnd
 
 single:
-	VMOVUPS  (CX)(BX*4), Y0
-	VMOVNTPS Y0, (AX)(BX*4)
-	ADDQ     $+8, BX
-	SUBQ     $+8, DX
-	CMPQ     DX, $+8
-	JGE      single
+	VMOVUPS (CX)(BX*4), Y0
+	VMOVUPS Y0, (AX)(BX*4)
+	ADDQ    $+8, BX
+	SUBQ    $+8, DX
+	CMPQ    DX, $+8
+	JGE     single
 
 singleEnd:
 	TESTQ      DX, DX

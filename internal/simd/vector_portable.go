@@ -9,14 +9,14 @@ var portableVector = Vector{
 
 	Affine: func(dst, x []float32, p Params) {
 		for i := range dst {
-			dst[i] = min(max(p[0]*x[i]+p[1], p[2]), p[3])
+			dst[i] = min(max(fused(p[0], x[i], p[1]), p[2]), p[3])
 		}
 	},
 	Scale:    func(dst, x []float32, p Params) { each(dst, x, func(v float32) float32 { return p[0] * v }) },
 	Shift:    func(dst, x []float32, p Params) { each(dst, x, func(v float32) float32 { return v + p[0] }) },
 	DivideBy: func(dst, x []float32, p Params) { each(dst, x, func(v float32) float32 { return v / p[0] }) },
-	Quotient: wide(func(x, a, b float64) float64 { return a / (x + b) }),
-	Rsqrt:    wide(func(x, a, _ float64) float64 { return 1 / math.Sqrt(x+a) }),
+	Quotient: wide(func(x, a, b float64) float64 { return a / rounded(x+b) }),
+	Rsqrt:    wide(func(x, a, _ float64) float64 { return 1 / math.Sqrt(rounded(x+a)) }),
 	Leaky: func(dst, x []float32, p Params) { // no branch: signs of activations are unpredictable
 		for i := range dst {
 			v := x[i]
@@ -45,7 +45,7 @@ var portableVector = Vector{
 
 	Exp:      wide(func(x, _, _ float64) float64 { return exp(x) }),
 	Exp2:     wide(func(x, _, _ float64) float64 { return math.Exp2(x) }),
-	Log:      wide(func(x, a, _ float64) float64 { return math.Log(x + a) }),
+	Log:      wide(func(x, a, _ float64) float64 { return math.Log(rounded(x + a)) }),
 	Tanh:     wide(func(x, a, b float64) float64 { return a * math.Tanh(b*x) }),
 	Sigmoid:  wide(func(x, _, _ float64) float64 { return 1 / (1 + exp(-x)) }),
 	SiLU:     wide(func(x, a, _ float64) float64 { return gate(x, a*x) }),
@@ -81,7 +81,7 @@ var portableVector = Vector{
 	},
 	Axpy: func(dst []float32, k float32, x []float32) {
 		for i := range dst {
-			dst[i] += k * x[i]
+			dst[i] = fused(k, x[i], dst[i])
 		}
 	},
 	Fill: func(dst []float32, v float32) {
@@ -91,11 +91,11 @@ var portableVector = Vector{
 	},
 
 	Normalize: func(dst, x []float32, p Params) {
-		each(dst, x, func(v float32) float32 { return (v-p[0])*p[1] + p[2] })
+		each(dst, x, func(v float32) float32 { return fused(v-p[0], p[1], p[2]) })
 	},
 	NormalizeAffine: func(dst, x, gamma, beta []float32, p Params) {
 		for i := range dst {
-			dst[i] = ((x[i]-p[0])*p[1]+p[2])*gamma[i] + beta[i]
+			dst[i] = fused(fused(x[i]-p[0], p[1], p[2]), gamma[i], beta[i])
 		}
 	},
 	NormalizeScale: func(dst, x, gamma []float32, p Params) {
@@ -211,6 +211,11 @@ func rows(acc []float64, r0, r1, r2, r3 []float32, f func(float32) float64) {
 		acc[i] += (f(v) + f(r1[i])) + (f(r2[i]) + f(r3[i]))
 	}
 }
+
+// fused is x·y + z: exact in float64 but for the sum, then rounded.
+func fused(x, y, z float32) float32 { return float32(float64(x)*float64(y) + float64(z)) }
+
+func rounded(x float64) float64 { return float64(float32(x)) }
 
 func truth(b bool) float32 {
 	if b {

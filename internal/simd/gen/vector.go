@@ -21,7 +21,7 @@ type kernel struct {
 	params    []string // float32 parameters as avo and vet spell them: p_0, shift
 	count     string   // the slice whose length is the number of values
 	unroll    int      // vectors per round that pay
-	stream    bool     // whole vectors are stored past the caches
+	stream    bool     // results are stored past the caches
 	body      func(b *body)
 }
 

@@ -265,24 +265,20 @@ func softplusBody(b *body, x value) value {
 	return b.add(b.ln1p(b.choose(big, b.c(1), b.c(0)), f), b.higher(b.c(0), x))
 }
 
-// tail is e^(t²)·erfc(t) for t ≥ 0, of k = 1/(1 + 0.3t): a minimax polynomial
-// without constant term on t ≤ 10.1 (0.2 ulp before rounding).
-func (b *body) tail(k value) value {
-	return b.mul(k, b.poly(k, 0x1.5a7f26p-3, 0x1.5da158p-3, 0x1.2fc3d4p-3, 0x1.b848c4p-3, -0x1.842c4ap-4,
-		0x1.1882f6p-1, -0x1.06596cp-1, 0x1.f145dcp-2, -0x1.0948d4p-3))
-}
-
-// geluBody is max(x, 0) − ½·|x|·erfc(|x|/√2), which keeps the digits of the left
-// tail. The square in the exponent carries its rounding error along. Beyond 15
-// the tail is 0.
+// geluBody is max(x, 0) − t·g(t), t = |x| and g(t) = ½·erfc(t/√2), which keeps
+// the digits of the left tail. With k = 1/(1 + 0.35t), g(t)·e^(t²/2) is a
+// minimax polynomial in k without constant term (0.5 ulp before rounding, up to
+// the last subnormal result). The square in the exponent carries its rounding
+// error along.
 func geluBody(b *body, x value) value {
-	t := b.lower(b.c(15), b.abs(x))
+	t := b.lower(b.c(15), b.abs(x)) // beyond, the tail is 0
 	s := b.mul(t, t)
 	low := b.fnma(t, t, s)
 	e := b.expNeg(b.mul(s, b.c(-0.5)), b.mul(low, b.c(0.5)))
-	k := b.div(b.c(1), b.fma(t, b.c(0.3*math.Sqrt2/2), b.c(1)))
-	half := b.mul(b.mul(t, b.c(0.5)), b.tail(k))
-	return b.fnma(half, e, b.higher(b.c(0), x))
+	k := b.div(b.c(1), b.fma(t, b.c(0.35), b.c(1)))
+	g := b.poly(k, 0x1.1df1cap-3, 0x1.1e7084p-3, 0x1.eacd3p-4, 0x1.b04a7ap-4, -0x1.7bd40ep-6,
+		0x1.463352p-3, -0x1.05f11cp-2, 0x1.26f084p-3, -0x1.ddaa0cp-6)
+	return b.fnma(b.mul(b.mul(t, k), g), e, b.higher(b.c(0), x))
 }
 
 // erfBody is x·p(x²) for |x| < 1, else ±(1 − e^−q(|x|)), both polynomials the

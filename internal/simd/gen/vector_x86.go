@@ -66,6 +66,7 @@ type loop struct {
 	fixed []reg.Register          // parameters
 	sums  [][2]reg.VecVirtual     // per copy: accumulators; the second one of float64 only
 	tail  reg.Register            // mask of the tail; nil in whole vectors
+	past  bool                    // store past the caches
 }
 
 func newLoop(a asm, v vector, k kernel, pool map[uint32]operand.Mem) *loop {
@@ -109,7 +110,9 @@ func (l *loop) write() {
 	if l.k.stream {
 		l.align()
 	}
+	l.past = l.k.stream
 	l.rounds("round", l.k.unroll)
+	l.past = false
 	if l.k.unroll > 1 {
 		l.rounds("single", 1)
 	}
@@ -155,16 +158,13 @@ func (l *loop) rounds(label string, copies int) {
 	l.Label(label + "End")
 }
 
-// align copies one vector and moves on to the first boundary in dst, so that
-// the stores past the caches are aligned; the bodies of such kernels may
-// compute a value twice.
+// align does one vector and moves on to the first boundary in dst, so that the
+// stores past the caches, which only the rounds of several vectors use, are
+// aligned. Those kernels may compute a value twice.
 func (l *loop) align() {
 	l.CMPQ(l.left, operand.I32(2*l.lanes))
 	l.JLT(operand.LabelRef("aligned"))
-	nt := l.k.stream
-	l.k.stream = false
 	l.round(1)
-	l.k.stream = nt
 	to := l.GP64()
 	l.MOVQ(l.slice[l.k.out], to)
 	l.NEGQ(to)

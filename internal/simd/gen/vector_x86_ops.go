@@ -298,7 +298,7 @@ func (e *emitter) load(m operand.Mem) reg.Register {
 func (e *emitter) store(v reg.Register) {
 	m := e.address(e.k.out, e.copy)
 	switch {
-	case e.tail == nil && e.k.stream:
+	case e.past:
 		e.VMOVNTPS(v, m)
 	case e.tail == nil:
 		e.VMOVUPS(v, m)
