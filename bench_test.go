@@ -20,7 +20,6 @@ import (
 
 	"devicemap/device"
 	"devicemap/device/ane"
-	"devicemap/device/cpu"
 	"devicemap/device/gpu"
 	"devicemap/internal/e5rt"
 	"devicemap/internal/softane"
@@ -58,7 +57,7 @@ func TestMain(m *testing.M) {
 
 // openers lists every engine that this build knows.
 func openers(o options) []device.Opener {
-	list := []device.Opener{{Kind: device.CPU, Name: "CPU", Open: func() (device.Engine, error) { return cpu.Open(cpu.Config{}) }}}
+	list := o.cpuOpeners()
 	list = append(list, gpu.Openers()...)
 	list = append(list, ane.Opener())
 	if o.software != "" {

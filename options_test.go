@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"devicemap/device"
+	"devicemap/device/cpu"
 	"devicemap/workloads"
 )
 
@@ -16,6 +17,7 @@ type options struct {
 	engines   list
 	workloads list
 	require   list
+	cpuLibs   list // kernel sets of the CPU, each its own engine; none: the best one
 	quick     bool
 	staging   staging
 	results   string
@@ -28,6 +30,7 @@ func (o *options) register(f *flag.FlagSet) {
 	f.Var(&o.engines, "engines", "comma-separated engine `names` to race (CPU, GPU, ANE); default all")
 	f.Var(&o.workloads, "workloads", "comma-separated workload `names` of the device map; default all")
 	f.Var(&o.require, "require", "comma-separated engine `names` whose absence fails the run")
+	f.Var(&o.cpuLibs, "cpu-lib", "comma-separated kernel `sets` of the CPU ("+strings.Join(cpu.Libraries(), ", ")+"; all), raced as an engine each, CPU-NAME; default the best one, as CPU")
 	f.BoolVar(&o.quick, "quick", false, "windows of 2 s, a quarter of the timed calls and the quick sizes of the sweeps, recorded apart")
 	f.Var(&o.staging, "staging", "`rule` for operands: published, resident or staged")
 	f.StringVar(&o.software, "ane-software", "", "run the software Neural Engine of a chip `family` (h13 to h17) too, as ANE-software: it checks programs, its times mean nothing")
@@ -69,9 +72,45 @@ func (s *staging) Set(text string) error {
 	return fmt.Errorf("want published, resident or staged")
 }
 
+// cpuSets resolves -cpu-lib to names of kernel sets, each once.
+func (o *options) cpuSets() ([]string, error) {
+	known := cpu.Libraries()
+	if slices.Contains(o.cpuLibs, "all") {
+		return known, nil
+	}
+	var sets []string
+	for _, name := range o.cpuLibs {
+		if !slices.Contains(known, name) {
+			return nil, fmt.Errorf("-cpu-lib: no kernel set %q; this build knows %s, and all for each of them", name, strings.Join(known, ", "))
+		}
+		if !slices.Contains(sets, name) {
+			sets = append(sets, name)
+		}
+	}
+	return sets, nil
+}
+
+// cpuOpeners are the CPU's engines: one with the best kernel set of the host,
+// or one for each set that -cpu-lib names.
+func (o *options) cpuOpeners() []device.Opener {
+	sets, err := o.cpuSets()
+	if err != nil || len(sets) == 0 { // choose reports the error
+		return []device.Opener{{Kind: device.CPU, Name: "CPU", Open: func() (device.Engine, error) { return cpu.Open(cpu.Config{}) }}}
+	}
+	var list []device.Opener
+	for _, set := range sets {
+		cfg := cpu.Config{Library: set, Name: "CPU-" + set}
+		list = append(list, device.Opener{Kind: device.CPU, Name: cfg.Name, Open: func() (device.Engine, error) { return cpu.Open(cfg) }})
+	}
+	return list
+}
+
 // choose applies the flags to what the build knows. An unknown name is an
 // error that lists the known ones.
 func (o *options) choose(openers []device.Opener, all []workloads.Workload) ([]device.Opener, []workloads.Workload, error) {
+	if _, err := o.cpuSets(); err != nil {
+		return nil, nil, err
+	}
 	var names []string
 	for _, op := range openers {
 		names = append(names, op.Name)

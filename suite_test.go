@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -160,6 +161,8 @@ func TestBadFlagsAreNamed(t *testing.T) {
 		{[]string{"-engines=TPU", "-results=none"}, `-engines: no engine "TPU"; this build knows CPU, GPU, ANE`},
 		{[]string{"-workloads=GEMM", "-results=none"}, `no workload "GEMM"; there are GEMM-floor`},
 		{[]string{"-require=GPU-missing", "-results=none"}, `-require: no engine "GPU-missing"`},
+		{[]string{"-cpu-lib=gonum,mkl", "-results=none"}, `-cpu-lib: no kernel set "mkl"; this build knows ` + strings.Join(cpu.Libraries(), ", ")},
+		{[]string{"-cpu-lib=gonum", "-require=CPU-openblas", "-results=none"}, `-require: no engine "CPU-openblas"; this build knows CPU-gonum, GPU, ANE`},
 		{[]string{"-results=" + ro}, "cannot write " + ro},
 		{[]string{"-staging=both", "-results=none"}, "want published, resident or staged"},
 	} {
@@ -173,6 +176,38 @@ func TestBadFlagsAreNamed(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestKernelSets races two sets of the CPU as engines of their own, and one
+// whose library cannot be loaded.
+func TestKernelSets(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("libraries are hidden by LD_LIBRARY_PATH, which is Linux's")
+	}
+	dir := t.TempDir()
+	for _, name := range []string{"libopenblas.so.0", "libopenblas.so", "libopenblasp.so.0", "libopenblas64.so.0", "libopenblas64_.so.0", "libopenblas64_.so"} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte("no library"), 0o644))
+	}
+	path := filepath.Join(dir, "map.txt")
+	env := []string{"LD_LIBRARY_PATH=" + dir}
+	args := []string{"-engines=CPU", "-cpu-lib=gonum,openblas,embedded,gonum", "-workloads=GEMM-floor", "-results=" + path}
+	_, stderr, code := child(t, env, args...)
+	require.Zero(t, code, stderr)
+	f, err := results.Load(path)
+	require.NoError(t, err)
+	var raced []string
+	for _, a := range f.Arms() {
+		raced = append(raced, a.Device)
+	}
+	require.Equal(t, []string{"CPU-gonum", "CPU-embedded"}, raced)
+	require.Len(t, f.Named("engine"), 2)
+	require.Contains(t, f.Named("engine")[0].Value, "gonum v")
+	require.Equal(t, []results.KeyValue{{Key: "CPU-openblas",
+		Value: "cpu: library openblas: not available: no libopenblas.so.0; install OpenBLAS: make deps"}}, f.Named(results.KeyAbsent))
+
+	_, stderr, code = child(t, env, append(args, "-require=CPU-openblas")...)
+	require.NotZero(t, code)
+	require.Contains(t, stderr, "devicemap: -require: CPU-openblas: cpu: library openblas: not available")
 }
 
 // TestRawOutputsPair runs the suite as hosts with one and two threads would
