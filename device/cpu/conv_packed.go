@@ -2,268 +2,216 @@ package cpu
 
 import "devicemap/internal/simd"
 
-// Blocking of the packed convolution. A sliver of filters of one depth block
-// (14 KiB with 14 filters) stays in L1 while the slivers of a pixel block
-// (at most 256 KiB, in L2) pass.
+// Partition of a packed convolution, from its shape alone.
 const (
-	tapDepth  = 256 // terms of a depth block, at most
-	tapPixels = 256 // output pixels of an item, at most
-	tapItems  = 16  // items that a layer is cut into, where it is large enough
+	convPixelBlock = 256 // output pixels of an item: with a block of depth, 256 KiB in L2
+	convItems      = 16  // items that a layer is cut into, where it is large enough
+	convShare      = 4   // slivers of filters of an item, at least, where it is cut by filters
 )
 
-// tap is one filter position: for output pixel (y, x) it reads value
-// base + (y+row)·width + (x+col) of a channel, and 0 where y+row or x+col is
-// outside of the map of height × width.
-type tap struct{ base, row, col int }
-
-// packedConv is a convolution as a matrix product without a patch matrix. The
-// left operand are the filters, packed once; the right one are the output
-// pixels, of which slivers are gathered from shifted rows of the input. Terms
-// run over the channels of the first tap, then of the next; a bias is one more
-// term, with the value 1.
+// packedConv is a convolution as a product without a patch matrix. The left
+// operand are the filters, packed once; the right one are the output pixels, of
+// which slivers are gathered from shifted rows of the padded input.
 type packedConv struct {
 	convolution
-	matrix *simd.Matrix
-	shift  simd.Shift
+	*tiles
+	shift simd.Shift
 
-	x             []float32 // the input, or its frames
-	channel       int       // values of a channel of x
-	height, width int       // of the map that a tap reads
-	rows, cols    int       // of the output
-	taps          []tap
-
-	channels, filters int // of a group
-	terms, depth      int // all, and of a depth block
-	slivers           int // of a group's filters
-	packed            []float32
-	block             int // pixels of an item
-	share             int // slivers of an item
+	frame              frame // of a channel, in the shared memory; without rows, x is read as it is
+	channel            int   // values of a channel of what is read
+	pitch, pixels      int   // steps between rows of what is read; pixels of the output
+	cols               int   // output pixels that follow each other in a row of what is read
+	at                 []int // where each term is read for output pixel (0, 0)
+	channels, filters  int   // of a group
+	terms, depthBlock  int
+	slivers            int       // of a group's filters
+	packed             []slivers // filters, by group
+	block, blocks      int       // pixels of an item, and how many there are of one map
+	share, shares      int       // slivers of an item, and how many there are of one group
+	framed, gatherings int       // values of the shared memory: frames, gathered slivers
 }
 
-// convKernels plans convolutions with the kernels of one level.
-func convKernels(m *simd.Matrix, s simd.Shift) func(c *compiler, p convolution) step {
+// conv plans convolutions on register tiles. Those with few filters in a
+// group, which would leave the tiles nearly empty, are computed row by row.
+func (t *tiles) conv(s simd.Shift) func(c *compiler, p convolution) step {
 	return func(c *compiler, p convolution) step {
-		if p.out[1]/p.Groups <= directFilters {
+		if p.filter[0]/p.Groups <= directFilters {
 			return planDepthwise(c, s, p)
 		}
-		g := &packedConv{convolution: p, matrix: m, shift: s, x: p.x}
-		step, ok := g.source(c)
-		if !ok {
-			return nil // the budget refuses the graph
-		}
+		g := &packedConv{convolution: p, tiles: t, shift: s, channels: p.filter[1], filters: p.filter[0] / p.Groups}
+		g.source()
 		g.partition()
-		if !g.prepare(c, &step) {
-			return nil
+		c.needShared(g.framed + g.gatherings)
+		c.needScratch(g.block * g.depthBlock)
+		steps := g.pack(c)
+		if g.framed > 0 {
+			steps = append(steps, g.fillFrames(c))
 		}
-		return append(step, g.loop(c))
+		if g.gatherings > 0 {
+			steps = append(steps, g.gatherAll(c))
+		}
+		return append(steps, g.multiply(c))
 	}
 }
 
-// source sets what the taps read. At stride 1 that is the input itself; other
-// strides read frames, which the returned step writes.
-func (g *packedConv) source(c *compiler) (step, bool) {
-	g.rows, g.cols = g.out[2], g.out[3]
-	g.height, g.width, g.channel = g.in[2], g.in[3], g.in[2]*g.in[3]
-	if g.Stride == [2]int{1, 1} {
-		for a := range g.filter[2] {
-			for b := range g.filter[3] {
-				g.taps = append(g.taps, tap{0, a*g.Dilation[0] - g.Pad[0], b*g.Dilation[1] - g.Pad[2]})
-			}
-		}
-		g.flatten()
-		return nil, true
-	}
+// source decides what is read: the input itself, or frames of it.
+func (g *packedConv) source() {
 	f := newFrame([2]int{g.filter[2], g.filter[3]}, g.Stride, g.Dilation, g.Pad, g.in, g.out)
-	plane := f.rows * f.pitch
-	for _, at := range f.taps() {
-		g.taps = append(g.taps, tap{at / plane * plane, at % plane / f.pitch, at % f.pitch})
+	taps := f.taps()
+	g.pixels, g.cols = g.out[2]*g.out[3], g.out[3]
+	g.channel, g.pitch = f.elems(), f.pitch
+	if len(taps) > 1 || f.elems() != g.in[2]*g.in[3] {
+		g.frame, g.framed = f, g.in[0]*g.in[1]*f.elems()
 	}
-	g.height, g.width, g.channel = f.rows, f.pitch, f.elems()
-	planes := g.in[0] * g.in[1]
-	if err := c.budget.take("strided convolution's input", planes*f.elems(), 4); err != nil {
-		c.err = err
-		return nil, false
+	if g.pitch == g.cols {
+		g.cols = g.pixels
 	}
-	src, dst, size := g.x, make([]float32, planes*f.elems()), g.in[2]*g.in[3]
-	g.x = dst
-	g.flatten()
-	phases := f.phases()
-	return step{c.loop(planes*phases, 0.7*float64(plane), func(_ *worker, lo, hi int) {
-		for item := lo; item < hi; item++ {
-			f.fillPhase(dst[item*plane:], src[item/phases*size:][:size], item%phases, 0, 0)
-		}
-	})}, true
-}
-
-// flatten makes one row of a map whose pixels all taps read in order.
-func (g *packedConv) flatten() {
-	for _, t := range g.taps {
-		if t.row != 0 || t.col != 0 {
-			return
+	for ch := range g.channels {
+		for _, tap := range taps {
+			g.at = append(g.at, ch*g.channel+tap)
 		}
 	}
-	if g.width == g.cols {
-		g.cols, g.width = g.rows*g.cols, g.height*g.width
-		g.rows, g.height = 1, 1
-	}
+	g.terms = len(g.at)
 }
 
-// partition chooses the blocks.
+// partition chooses the blocks. Where items share pixels, these are gathered
+// once for all of them.
 func (g *packedConv) partition() {
-	g.channels, g.filters = g.filter[1], g.filter[0]/g.Groups
-	g.terms = len(g.taps) * g.channels
-	if g.bias != nil {
-		g.terms++
+	maps := g.in[0] * g.Groups
+	g.depthBlock = even(g.terms, g.depth, 1)
+	g.slivers = ceilDiv(g.filters, g.MR)
+	most := max(convPixelBlock/2, min(convPixelBlock, ceilDiv(g.pixels*maps, convItems)))
+	g.block = even(g.pixels, most, g.NR)
+	g.blocks = ceilDiv(g.pixels, g.block)
+	g.share = ceilDiv(g.slivers, min(ceilDiv(convItems, maps*g.blocks), ceilDiv(g.slivers, convShare)))
+	g.shares = ceilDiv(g.slivers, g.share)
+	if all := maps * g.blocks * g.block * g.terms; g.shares > 1 && all <= sharedMax {
+		g.gatherings = all
 	}
-	g.depth = even(g.terms, tapDepth, 1)
-	g.slivers = ceilDiv(g.filters, g.matrix.MR)
-	pixels, maps := g.rows*g.cols, g.in[0]*g.Groups
-	most := max(tapPixels/2, min(tapPixels, ceilDiv(pixels*maps, tapItems)))
-	g.block = even(pixels, most, g.matrix.NR)
-	items := maps * ceilDiv(pixels, g.block)
-	g.share = ceilDiv(g.slivers, min(ceilDiv(tapItems, items), ceilDiv(g.slivers, 4)))
 }
 
 // even is the length of the equal parts, multiples of unit, that n is cut into
 // so that none exceeds limit by more than the rounding to unit.
 func even(n, limit, unit int) int {
-	return ceilDiv(ceilDiv(n, ceilDiv(n, limit)), unit) * unit
+	return roundUp(ceilDiv(n, ceilDiv(n, limit)), unit)
 }
 
-// prepare packs the filters: now where they are constants, else in a loop that
-// is added to s. Layers of the same constant share the packed copy, unless it
-// holds a bias.
-func (g *packedConv) prepare(c *compiler, s *step) bool {
-	size := g.Groups * g.slivers * g.matrix.MR * g.terms
-	if g.fixed && g.bias == nil {
-		area := len(g.taps)
-		l := layout{&g.w[0], g.channels * area, area*g.Groups + 1, g.filter[0], g.terms, asTaps}
-		g.packed = c.copied(l, size, func(dst []float32) {
-			g.packed = dst
-			g.packFilters(0, g.Groups*g.slivers)
-		})
-		return g.packed != nil
-	}
-	if err := c.budget.take("packed filters", size, 4); err != nil {
-		c.err = err
-		return false
-	}
-	g.packed = make([]float32, size)
+// pack packs the filters: now where they are constants, else in a loop.
+func (g *packedConv) pack(c *compiler) step {
+	left := g.left(view{g.w, g.terms, 1}, g.filters, g.terms)
+	group, sliver := g.filters*g.terms, g.MR*g.terms // values of each
 	if g.fixed {
-		g.packFilters(0, g.Groups*g.slivers)
-	} else {
-		*s = append(*s, c.loop(g.Groups*g.slivers, 2*float64(g.matrix.MR*g.terms), func(_ *worker, lo, hi int) {
-			g.packFilters(lo, hi)
-		}))
-	}
-	return true
-}
-
-// asTaps is the use of filters packed tap by tap.
-const asTaps = -2
-
-// sliver is where a group's sliver i of the depth block from term k stands.
-func (g *packedConv) sliver(group, k, i int) []float32 {
-	mr, depth := g.matrix.MR, min(g.depth, g.terms-k)
-	at := (group*g.terms+k)*g.slivers*mr + i*depth*mr
-	return g.packed[at : at+depth*mr]
-}
-
-// packFilters packs slivers [lo, hi), counted over all groups, in all depth
-// blocks.
-func (g *packedConv) packFilters(lo, hi int) {
-	mr, area := g.matrix.MR, len(g.taps)
-	for item := lo; item < hi; item++ {
-		group, i := item/g.slivers, item%g.slivers
-		from, lanes := group*g.filters+i*mr, min(mr, g.filters-i*mr)
-		w := g.w[from*g.channels*area:]
-		for k := 0; k < g.terms; k += g.depth {
-			dst := g.sliver(group, k, i)
-			for p, end := k, min(k+g.depth, g.terms); p < end; {
-				if p == area*g.channels {
-					copy(dst, g.bias[from:from+lanes])
-					clear(dst[lanes:])
-					break
-				}
-				t, ch := p/g.channels, p%g.channels
-				n := min(g.channels-ch, end-p)
-				g.matrix.PackA(dst, w[ch*area+t:], g.channels*area, area, lanes, n)
-				dst = dst[n*mr:]
-				p += n
-			}
+		for i := range g.Groups {
+			g.packed = append(g.packed, slivers{left.fixed(c, i*group), sliver})
 		}
+		return nil
 	}
+	if err := c.budget.take("packed filters", g.Groups*g.slivers*sliver, 4); err != nil {
+		c.err = err
+		return nil
+	}
+	all := make([]float32, g.Groups*g.slivers*sliver)
+	for i := range g.Groups {
+		g.packed = append(g.packed, slivers{all[i*g.slivers*sliver:], sliver})
+	}
+	return step{c.loop(g.Groups*g.slivers, float64(sliver)/4, func(_ *worker, lo, hi int) {
+		for i := lo; i < hi; i++ {
+			left.sliver(all[i*sliver:], i/g.slivers*group, i%g.slivers, 0, g.terms)
+		}
+	})}
 }
 
-// loop computes a block of pixels for a share of a group's filters per item.
-func (g *packedConv) loop(c *compiler) loop {
-	pixels := g.rows * g.cols
-	blocks, shares := ceilDiv(pixels, g.block), ceilDiv(g.slivers, g.share)
-	c.needScratch(g.block * g.depth)
-	ns := 2 * float64(g.block*g.share*g.matrix.MR) * float64(g.terms) / packedFlopsPerNs
-	return c.loop(g.in[0]*g.Groups*blocks*shares, ns, func(w *worker, lo, hi int) {
-		for item := lo; item < hi; item++ {
-			rest, share := item/shares, item%shares
-			rest, block := rest/blocks, rest%blocks
-			from := block * g.block
-			g.compute(w, rest/g.Groups, rest%g.Groups, share*g.share, min((share+1)*g.share, g.slivers),
-				from, min(g.block, pixels-from))
+// fillFrames writes the padded input.
+func (g *packedConv) fillFrames(c *compiler) loop {
+	phases, size, plane := g.frame.phases(), g.frame.rows*g.frame.pitch, g.in[2]*g.in[3]
+	return c.loop(g.in[0]*g.in[1]*phases, float64(size)/2, func(w *worker, lo, hi int) {
+		for i := lo; i < hi; i++ {
+			g.frame.fillPhase(w.shared[i*size:], g.x[i/phases*plane:][:plane], i%phases)
 		}
 	})
 }
 
-// packedFlopsPerNs is what one core does, an estimate for the partition only.
-const packedFlopsPerNs = 80
-
-// compute fills px pixels from the given one for slivers [lo, hi) of a group.
-func (g *packedConv) compute(w *worker, sample, group, lo, hi, from, px int) {
-	mr, nr, pixels := g.matrix.MR, g.matrix.NR, g.rows*g.cols
-	y := g.y[(sample*g.out[1]+group*g.filters)*pixels+from:]
-	x := g.x[(sample*g.in[1]+group*g.channels)*g.channel:]
-	for k := 0; k < g.terms; k += g.depth {
-		depth := min(g.depth, g.terms-k)
-		for j := 0; j < px; j += nr {
-			g.gather(w.scratch[j*depth:(j+nr)*depth], x, k, k+depth, from+j, min(nr, px-j))
-		}
+// gatherAll gathers the slivers of all pixels; an item is one sliver.
+func (g *packedConv) gatherAll(c *compiler) loop {
+	perBlock := g.block / g.NR
+	return c.loop(g.in[0]*g.Groups*g.blocks*perBlock, float64(g.terms*g.NR)/4, func(w *worker, lo, hi int) {
 		for i := lo; i < hi; i++ {
-			a, rows := g.sliver(group, k, i), min(mr, g.filters-i*mr)
-			for j := 0; j < px; j += nr {
-				g.matrix.Tile(depth, a, w.scratch[j*depth:(j+nr)*depth], y[i*mr*pixels+j:], pixels,
-					rows, min(nr, px-j), k > 0)
+			rest, j := i/perBlock, i%perBlock*g.NR
+			from := rest%g.blocks*g.block + j
+			if from >= g.pixels {
+				continue
+			}
+			dst := w.shared[g.framed+rest*g.block*g.terms:]
+			for k := 0; k < g.terms; k += g.depthBlock {
+				depth := min(g.depthBlock, g.terms-k)
+				g.gather(dst[k*g.block+j*depth:], g.input(w, rest/g.blocks), k, depth, from)
+			}
+		}
+	})
+}
+
+// input is the channels that a map, one group of one sample, reads.
+func (g *packedConv) input(w *worker, of int) []float32 {
+	x := g.x
+	if g.framed > 0 {
+		x = w.shared[:g.framed]
+	}
+	return x[of*g.channels*g.channel:]
+}
+
+// gather packs terms [k, k+depth) of a sliver of pixels from the given one.
+func (g *packedConv) gather(dst, x []float32, k, depth, from int) {
+	var list [64]simd.Run
+	runs := list[:0]
+	n := min(g.NR, g.pixels-from)
+	y, col := from/g.cols, from%g.cols
+	for lane := 0; lane < n; y, col = y+1, 0 {
+		count := min(n-lane, g.cols-col)
+		runs = append(runs, simd.RunOf(lane, count, y*g.pitch+col))
+		lane += count
+	}
+	g.shift.Gather(dst[:depth*g.NR], g.NR, x, g.at[k:k+depth], runs)
+}
+
+// multiply computes a block of pixels of a map for a share of its filters per
+// item.
+func (g *packedConv) multiply(c *compiler) loop {
+	ns := 2 * float64(g.block*g.share*g.MR) * float64(g.terms) / gemmFlopsPerNs
+	return c.loop(g.in[0]*g.Groups*g.blocks*g.shares, ns, func(w *worker, lo, hi int) {
+		for item := lo; item < hi; item++ {
+			rest, share := item/g.shares, item%g.shares
+			g.compute(w, rest/g.blocks, rest%g.blocks, share*g.share, min((share+1)*g.share, g.slivers))
+		}
+	})
+}
+
+// compute fills a block of pixels of a map for slivers [lo, hi) of its filters.
+func (g *packedConv) compute(w *worker, of, block, lo, hi int) {
+	from := block * g.block
+	px := min(g.block, g.pixels-from)
+	group, first, count := of%g.Groups, lo*g.MR, min(hi*g.MR, g.filters)-lo*g.MR
+	y := g.y[(of*g.filters+first)*g.pixels+from:]
+	if g.bias != nil {
+		for i := range count {
+			fill(y[i*g.pixels:][:px], g.bias[group*g.filters+first+i])
+		}
+	}
+	for k := 0; k < g.terms; k += g.depthBlock {
+		depth := min(g.depthBlock, g.terms-k)
+		right := w.scratch
+		if g.gatherings > 0 {
+			right = w.shared[g.framed+(of*g.blocks+block)*g.block*g.terms+k*g.block:]
+		} else {
+			for j := 0; j < px; j += g.NR {
+				g.gather(right[j*depth:], g.input(w, of), k, depth, from+j)
+			}
+		}
+		left := g.packed[group]
+		for i := 0; i < count; i += g.MR {
+			a := left.data[(lo+i/g.MR)*left.step+k*g.MR:]
+			for j := 0; j < px; j += g.NR {
+				g.Tile(depth, a, right[j*depth:], y[i*g.pixels+j:], g.pixels, min(g.MR, count-i), min(g.NR, px-j), g.bias != nil || k > 0)
 			}
 		}
 	}
-}
-
-// gather packs terms [k, end) of n pixels from the given one; x are the
-// channels of the group.
-func (g *packedConv) gather(dst, x []float32, k, end, from, n int) {
-	nr := g.matrix.NR
-	var list [64]simd.Run
-	for k < end {
-		if k == len(g.taps)*g.channels {
-			fill(dst[:nr], 1)
-			return
-		}
-		t, ch := k/g.channels, k%g.channels
-		count := min(g.channels-ch, end-k)
-		runs := g.runs(list[:0], g.taps[t], from, n)
-		g.shift.Gather(dst, nr, x[ch*g.channel:], g.channel, count, runs)
-		dst = dst[count*nr:]
-		k += count
-	}
-}
-
-// runs lists where tap t finds n pixels from the given one.
-func (g *packedConv) runs(list []simd.Run, t tap, from, n int) []simd.Run {
-	y, x := from/g.cols, from%g.cols
-	for lane := 0; lane < n; y, x = y+1, 0 {
-		count := min(n-lane, g.cols-x)
-		lo, hi := max(x, -t.col), min(x+count, g.width-t.col)
-		if row := y + t.row; row >= 0 && row < g.height && lo < hi {
-			list = append(list, simd.RunOf(lane+lo-x, hi-lo, t.base+row*g.width+lo+t.col))
-		}
-		lane += count
-	}
-	return list
 }

@@ -1,84 +1,76 @@
 package cpu
 
-import "devicemap/internal/simd"
-
-// directFilters is the number of filters of a group up to which a convolution
-// is computed plane by plane: depthwise ones, which would leave the register
-// tiles of a product nearly empty.
-const directFilters = 3
-
-// Blocks of a plane-by-plane convolution, in values of a worker's scratch.
-const (
-	frameValues = 16 << 10 // of a band's frame: 64 KiB, unless one row needs more
-	frameBands  = 8        // bands that a plane is cut into at most, for the sake of the workers
+import (
+	"devicemap/internal/graph"
+	"devicemap/internal/simd"
 )
 
-// planDepthwise adds up shifted rows: an item is a band of output rows of one
-// group. The padded input of the band stands in scratch as a frame, so that
-// each output is a sum over the same offsets, of whole bands at a time; what
-// is computed between the rows is left out when the band is copied to y.
+// directFilters is the number of filters of a group up to which a convolution
+// is computed row by row.
+const directFilters = 3
+
+// planDepthwise weighs the windows of one input plane after the other; an item
+// is a band of rows of one output plane.
 func planDepthwise(c *compiler, s simd.Shift, p convolution) step {
-	kernel := [2]int{p.filter[2], p.filter[3]}
-	whole := newFrame(kernel, p.Stride, p.Dilation, p.Pad, p.in, p.out)
 	channels, filters := p.filter[1], p.filter[0]/p.Groups
-	f, bands := whole.bands(p.out[0] * p.Groups)
-	chunk := min(channels, max(1, frameValues/f.elems())) // channels in scratch at a time
-	var at []int
-	for ch := range chunk {
-		for _, tap := range f.taps() {
-			at = append(at, ch*f.elems()+tap)
-		}
-	}
-	area, pixels, plane := len(f.taps()), p.out[2]*p.out[3], p.in[2]*p.in[3]
-	frames := chunk * f.elems()
-	c.needScratch(frames + filters*f.span())
-	ns := float64(channels*f.elems()) + float64(filters*channels*area*f.span())/16
-	return step{c.loop(p.out[0]*p.Groups*bands, ns, func(w *worker, lo, hi int) {
+	kw, area, plane := p.filter[3], p.filter[2]*p.filter[3], p.in[2]*p.in[3]
+	win := newWindows(s, [2]int{p.filter[2], kw}, p.Stride, p.Dilation, p.Pad, p.in, p.out)
+	ns := float64(channels*area*p.out[2]*p.out[3]) / float64(12*len(win.bands))
+	return step{c.loop(p.out[0]*p.out[1]*len(win.bands), ns, func(_ *worker, lo, hi int) {
 		for item := lo; item < hi; item++ {
-			rest, from := item/bands, item%bands*f.oh
-			sample, group := rest/p.Groups, rest%p.Groups
-			rows := min(f.oh, p.out[2]-from)
-			n := (rows-1)*f.pitch + f.ow
-			for ch := 0; ch < channels; ch += chunk {
-				count := min(chunk, channels-ch)
-				for i := range count {
-					src := p.x[(sample*p.in[1]+group*channels+ch+i)*plane:][:plane]
-					f.fill(w.scratch[i*f.elems():], src, from, 0)
-				}
-				for i := range filters {
-					o := group*filters + i
-					start := float32(0)
-					if p.bias != nil {
-						start = p.bias[o]
-					}
-					s.Weigh(w.scratch[frames+i*f.span():][:n], w.scratch[:frames], at[:count*area],
-						p.w[(o*channels+ch)*area:][:count*area], start, ch > 0)
-				}
+			o := item / len(win.bands)
+			sample, f := o/p.out[1], o%p.out[1]
+			y := p.y[o*p.out[2]*p.out[3]:]
+			start := float32(0)
+			if p.bias != nil {
+				start = p.bias[f]
 			}
-			for i := range filters {
-				f.unframe(p.y[(sample*p.out[1]+group*filters+i)*pixels+from*f.ow:], w.scratch[frames+i*f.span():], rows)
+			for ch := range channels {
+				src := p.x[(sample*p.in[1]+f/filters*channels+ch)*plane:][:plane]
+				w := p.w[(f*channels+ch)*area:][:area]
+				for _, r := range win.bands[item%len(win.bands)] {
+					s.Weigh(y[r.row*p.out[3]:], src, w[r.first*kw:], r.Rows, win.columns, start, ch > 0)
+				}
 			}
 		}
 	})}
 }
 
-// bands cuts the output rows of planes planes into equal bands: enough that
-// all workers have some, and so that the frame of one stays in cache.
-func (f frame) bands(planes int) (band frame, bands int) {
-	extra := f.rows - f.oh // rows of a phase beyond those of the output
-	most := max(1, frameValues/(f.phases()*f.pitch)-extra)
-	bands = max(ceilDiv(f.oh, most), min(frameBands, ceilDiv(16, planes), f.oh))
-	count := ceilDiv(f.oh, bands)
-	return f.band(count), ceilDiv(f.oh, count)
+// windows are the windows of a kernel over a plane, in bands of output rows.
+type windows struct {
+	columns *simd.Columns
+	bands   [][]windowRows
 }
 
-// unframe copies the first values of rows of a phase to rows without gaps.
-func (f *frame) unframe(dst, src []float32, rows int) {
-	if f.pitch == f.ow {
-		copy(dst[:rows*f.ow], src)
-		return
+// windowRows are output rows from the given one whose windows reach the plane
+// with the same kernel rows, from first on.
+type windowRows struct {
+	simd.Rows
+	row, first int
+}
+
+// bandValues is about how many output values a band holds, so that a single
+// large plane feeds all workers.
+const bandValues = 4096
+
+func newWindows(s simd.Shift, kernel, stride, dilation [2]int, pad [4]int, in, out graph.Shape) windows {
+	h, width := in[2], in[3]
+	win := windows{columns: s.Columns(out[3], kernel[1], stride[1], dilation[1], pad[2], width)}
+	rows := min(out[2], ceilDiv(bandValues, out[3]))
+	for row := range out[2] {
+		if row%rows == 0 {
+			win.bands = append(win.bands, nil)
+		}
+		band := &win.bands[len(win.bands)-1]
+		at := row*stride[0] - pad[0] // of kernel row 0
+		first := min(kernel[0], ceilDiv(max(-at, 0), dilation[0]))
+		last := max(first, min(kernel[0], ceilDiv(max(h-at, 0), dilation[0])))
+		if n := len(*band); n > 0 && (*band)[n-1].first == first && (*band)[n-1].Kernel == last-first {
+			(*band)[n-1].Count++
+			continue
+		}
+		*band = append(*band, windowRows{row: row, first: first, Rows: simd.Rows{Count: 1, Kernel: last - first,
+			From: (at + first*dilation[0]) * width, Down: dilation[0] * width, Next: stride[0] * width}})
 	}
-	for r := range rows {
-		copy(dst[r*f.ow:(r+1)*f.ow], src[r*f.pitch:])
-	}
+	return win
 }

@@ -13,7 +13,7 @@ func embeddedKernels(l simd.Level) *kernels {
 	k := gonumKernels()
 	t := hostTiles(simd.MatrixFor(l))
 	k.gemm, k.multiplier = t.gemm, t.multiplier
-	k.conv = convKernels(simd.MatrixFor(l), simd.Shift{Level: l})
+	k.conv = t.conv(simd.Shift{Level: l})
 	return k
 }
 

@@ -40,18 +40,8 @@ func remainders(kernel, dilation, stride int) []int {
 	return slices.Compact(list)
 }
 
-// band is the frame of count output rows.
-func (f frame) band(count int) frame {
-	f.rows += count - f.oh
-	f.oh = count
-	return f
-}
-
 func (f *frame) phases() int { return len(f.phaseY) * len(f.phaseX) }
 func (f *frame) elems() int  { return f.phases() * f.rows * f.pitch }
-
-// span is the length of the stretch of a phase in which all outputs lie.
-func (f *frame) span() int { return (f.oh-1)*f.pitch + f.ow }
 
 // taps lists where each kernel position is read for output pixel (0, 0), row
 // by row.
@@ -69,32 +59,22 @@ func (f *frame) taps() []int {
 	return at
 }
 
-// fill writes the frame of a band that begins at output row from.
-func (f *frame) fill(dst, plane []float32, from int, pad float32) {
-	for i := range f.phases() {
-		f.fillPhase(dst[i*f.rows*f.pitch:], plane, i, from, pad)
-	}
-}
-
-// fillPhase writes one phase of the band that begins at output row from.
-func (f *frame) fillPhase(dst, plane []float32, phase, from int, pad float32) {
+// fillPhase writes one phase of the plane.
+func (f *frame) fillPhase(dst, plane []float32, phase int) {
 	sy, sx := f.stride[0], f.stride[1]
-	y := from*sy + f.phaseY[phase/len(f.phaseX)] - f.top
+	y := f.phaseY[phase/len(f.phaseX)] - f.top
 	x := f.phaseX[phase%len(f.phaseX)] - f.left
 	first := min(f.pitch, ceilDiv(max(-x, 0), sx)) // columns [first, last) are real
 	last := max(first, min(f.pitch, ceilDiv(max(f.w-x, 0), sx)))
 	for range f.rows {
 		line := dst[:f.pitch]
 		dst = dst[f.pitch:]
-		if y < 0 || y >= f.h {
-			fill(line, pad)
-			y += sy
-			continue
-		}
-		fill(line[:first], pad)
-		fill(line[last:], pad)
-		if line = line[first:last]; len(line) > 0 {
-			every(line, plane[y*f.w+x+first*sx:(y+1)*f.w], sx)
+		if y < 0 || y >= f.h || first == last {
+			clear(line)
+		} else {
+			clear(line[:first])
+			clear(line[last:])
+			every(line[first:last], plane[y*f.w+x+first*sx:(y+1)*f.w], sx)
 		}
 		y += sy
 	}

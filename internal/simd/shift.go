@@ -57,9 +57,10 @@ func (s Shift) Columns(cols, kernel, step, across, left, width int) *Columns {
 	return c
 }
 
-// Rows is count rows of outputs whose windows have kernel rows: kernel row 0 of
-// the first one begins at element from of src, the next kernel row down values
-// behind it, and the windows of the next output row next values.
+// Rows is Count rows of outputs whose windows have Kernel rows: kernel row 0 of
+// the first one begins at element From of src, the next kernel row Down values
+// behind it, and the windows of the next output row Next values. Count is
+// positive.
 type Rows struct{ Count, Kernel, From, Down, Next int }
 
 // each calls f for every kernel position with the outputs of a row that read

@@ -24,7 +24,8 @@ func (s Shift) Gather(dst []float32, width int, src []float32, at []int, runs []
 // with add; w has a row of weights for each kernel row.
 func (s Shift) Weigh(dst, src, w []float32, r Rows, c *Columns, start float32, add bool) {
 	switch {
-	case r.Count == 0:
+	case r.Kernel == 0:
+		weigh(dst, src, w, r, c, start, add)
 	case s.Level == AVX512:
 		weighAVX512(dst, src, w, r.Count, r.Kernel, r.From-c.left, r.Down, r.Next, c.cols, c.kernel, c.step, c.across, c.lanes, start, add)
 	case s.Level == AVX2:
@@ -37,7 +38,8 @@ func (s Shift) Weigh(dst, src, w []float32, r Rows, c *Columns, start float32, a
 // Top is the largest value of each window, −∞ without one; NaN if any is.
 func (s Shift) Top(dst, src []float32, r Rows, c *Columns) {
 	switch {
-	case r.Count == 0:
+	case r.Kernel == 0:
+		top(dst, src, r, c)
 	case s.Level == AVX512:
 		topAVX512(dst, src, r.Count, r.Kernel, r.From-c.left, r.Down, r.Next, c.cols, c.kernel, c.step, c.across, c.lanes)
 	case s.Level == AVX2:

@@ -84,10 +84,10 @@ func randomWindows(r *rand.Rand, s Shift) windows {
 	}
 	w := windows{width: 1 + r.IntN(cols*step+5), geometry: [5]int{cols, kernel, step, across, r.IntN(8)}}
 	w.cols = s.Columns(cols, kernel, step, across, w.geometry[4], w.width)
-	w.rows = Rows{Count: 1 + r.IntN(4), Kernel: 1 + r.IntN(4)}
+	w.rows = Rows{Count: 1 + r.IntN(4), Kernel: r.IntN(5)}
 	down, next := 1+r.IntN(2), 1+r.IntN(3)
 	first := r.IntN(3)
-	w.height = first + (w.rows.Kernel-1)*down + (w.rows.Count-1)*next + 1
+	w.height = first + max(0, w.rows.Kernel-1)*down + (w.rows.Count-1)*next + 1
 	w.rows.From, w.rows.Down, w.rows.Next = margin+first*w.width, down*w.width, next*w.width
 	w.src = make([]float32, margin+w.height*w.width+margin)
 	for i := range w.src {
