@@ -12,7 +12,7 @@ const appleShared = 4 << 20
 // planConv makes a BNNS layer of a convolution with constant weights; BNNS
 // refuses groups. Others are products, and depthwise ones the embedded set's.
 func (s *appleSet) planConv(c *compiler, p convolution) step {
-	if s.bnns && p.Groups == 1 && appleConstant(c, p) {
+	if s.bnns && p.Groups == 1 && p.fixed {
 		if st, err := s.planLayer(c, p); err == nil {
 			return st
 		}
@@ -23,18 +23,6 @@ func (s *appleSet) planConv(c *compiler, p convolution) step {
 		}
 	}
 	return s.base.conv(c, p)
-}
-
-// appleConstant reports whether weights and bias are constants.
-func appleConstant(c *compiler, p convolution) bool {
-	weights, bias := false, p.bias == nil
-	for id, data := range c.data {
-		if c.fixed[id] && len(data) > 0 {
-			weights = weights || &data[0] == &p.w[0]
-			bias = bias || &data[0] == &p.bias[0]
-		}
-	}
-	return weights && bias
 }
 
 // appleLayer is p for BNNS.

@@ -16,4 +16,6 @@ func TestCorpus(t *testing.T) {
 		c.Run(t, e, corpus.Settings{})
 		t.Run("contract", func(t *testing.T) { corpus.Contract(t, e) })
 	})
+	// Accelerate's set over callbacks, which allocate: without the contract.
+	t.Run("set=accelerate-standin", func(t *testing.T) { c.Run(t, cpu.OpenAccelerate(t, 2, nil), corpus.Settings{}) })
 }
