@@ -7,10 +7,27 @@ MODE    ?= full
 # The hosts that were measured with the suite itself.
 HOSTS   ?= $(filter-out results/M1.txt results/M2.txt results/M5.txt %.quick.txt,$(wildcard results/*.txt))
 
-.PHONY: test bench map claims roofline figures compare published reproduce ci
+# The CPU's libraries, by package manager; -dev packages also give the C sides
+# of the benchmarks their headers.
+DEPS_apt-get = apt-get install -y libopenblas0-pthread libopenblas-dev libdnnl-dev
+DEPS_dnf     = dnf install -y openblas-threads openblas-devel onednn-devel
+DEPS_pacman  = pacman -S --needed openblas onednn
+MANAGER     := $(firstword $(foreach m,apt-get dnf pacman,$(if $(shell command -v $(m)),$(m))))
+
+.PHONY: deps test bench map claims roofline figures compare published reproduce ci
 
 test:            ## all tests
 	go test ./...
+
+deps:            ## the command that installs the CPU's libraries; make deps RUN=1 runs it
+ifeq ($(shell uname -s),Darwin)
+	@echo '# nothing to install: macOS comes with Accelerate'
+else ifeq ($(MANAGER),)
+	@echo '# install OpenBLAS (libopenblas.so.0, threads) and oneDNN (libdnnl.so.2 or .so.3); the suite works without them'
+else
+	@echo '$(DEPS_$(MANAGER))'
+	$(if $(RUN),$(DEPS_$(MANAGER)),)
+endif
 
 bench:           ## the device map of this host
 	go test -run '^$$' -bench DeviceMap -benchtime 6s

@@ -1,6 +1,7 @@
 package cpu_test
 
 import (
+	"strings"
 	"testing"
 
 	"devicemap/corpus"
@@ -13,6 +14,9 @@ import (
 func TestCorpus(t *testing.T) {
 	c := corpus.New(corpus.NumPy1)
 	cpu.EachSet(t, 2, func(t *testing.T, e device.Engine) {
+		if set := e.Info().Library; testing.Short() && (set == "embedded Go" || strings.HasPrefix(set, "gonum")) {
+			t.Skip("plain Go takes long")
+		}
 		c.Run(t, e, corpus.Settings{})
 		t.Run("contract", func(t *testing.T) { corpus.Contract(t, e) })
 	})
