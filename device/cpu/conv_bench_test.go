@@ -67,3 +67,24 @@ func BenchmarkConvolution(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkAttention compares attention of the embedded set with gonum's, and
+// with the embedded product that computes the scores alone, in one run.
+func BenchmarkAttention(b *testing.B) {
+	for _, s := range []struct{ heads, queries, d, reps int }{{12, 197, 64, 10}, {8, 1024, 64, 2}, {1, 4096, 128, 1}} {
+		b.Run(fmt.Sprintf("heads=%d/queries=%d/d=%d", s.heads, s.queries, s.d), func(b *testing.B) {
+			attention := func(g *graph.Builder) *graph.Value {
+				in := func(name string) *graph.Value { return g.Input(name, 1, s.heads, s.queries, s.d) }
+				return g.Apply(graph.SDPA{}, in("q"), in("k"), in("v"))
+			}
+			product := func(g *graph.Builder) *graph.Value {
+				return g.Apply(graph.MatMul{TransposeY: true}, g.Input("x", s.heads, s.queries, s.d), g.Input("y", s.heads, s.queries, s.d))
+			}
+			best := race(b, s.reps, ours(b, "embedded", attention), ours(b, "gonum", attention), ours(b, "embedded", product))
+			gflop := 2e-9 * float64(s.heads*s.queries) * float64(s.queries*s.d)
+			b.ReportMetric(2*gflop/best[0], "GFLOP/s")
+			b.ReportMetric(best[1]/best[0], "x-gonum")
+			b.ReportMetric(gflop/best[2], "product-GFLOP/s")
+		})
+	}
+}

@@ -14,6 +14,7 @@ func embeddedKernels(l simd.Level) *kernels {
 	t := hostTiles(simd.MatrixFor(l))
 	k.gemm, k.multiplier = t.gemm, t.multiplier
 	k.conv = t.conv(simd.Shift{Level: l})
+	k.attention = t.attention(simd.VectorFor(l))
 	k.pool = pools(simd.Shift{Level: l}, simd.VectorFor(l))
 	return k
 }
