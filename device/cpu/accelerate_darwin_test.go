@@ -19,7 +19,7 @@ func TestAccelerateHere(t *testing.T) {
 	threads := runtime.GOMAXPROCS(0)
 	lib, err := accelerate.Load(threads)
 	require.NoError(t, err)
-	report, err := accelerateReport(lib, macVersion(), threads)
+	report, err := accelerateReport(lib, macVersion(), threads, 2048)
 	require.NoError(t, err)
 	t.Log(report)
 }

@@ -126,11 +126,11 @@ func TestAccelerateFailsLater(t *testing.T) {
 func TestAccelerateReport(t *testing.T) {
 	lib, err := accelerate.Bind(standin.Lookup(map[string]standin.Fault{"vvatanf": standin.Missing, "vDSP_vabs": standin.Wrong}))
 	require.NoError(t, err)
-	report, err := accelerateReport(lib, "stand-in", 2)
+	report, err := accelerateReport(lib, "stand-in", 2, 64)
 	require.NoError(t, err)
 	t.Log(report)
 	for _, want := range []string{"stand-in, 2 threads", "missing: vvatanf\n", "passed: ", "fp16 product", "failed: accelerate abs: of ",
-		"sgemm$NEWLAPACK$ILP64 512×512×512: "} {
+		"sgemm$NEWLAPACK$ILP64 64×64×64: "} {
 		require.Contains(t, report, want)
 	}
 	require.LessOrEqual(t, strings.Count(report, "\n"), 24)
@@ -138,8 +138,8 @@ func TestAccelerateReport(t *testing.T) {
 }
 
 // accelerateReport says what this system has, which functions pass their
-// checks, and the rate of one product.
-func accelerateReport(lib *accelerate.Lib, system string, threads int) (string, error) {
+// checks, and the rate of one product of n×n matrices.
+func accelerateReport(lib *accelerate.Lib, system string, threads, n int) (string, error) {
 	var found, missing []string
 	for f, s := range accelerate.Symbols() {
 		if lib.Has(accelerate.Func(f)) {
@@ -153,7 +153,6 @@ func accelerateReport(lib *accelerate.Lib, system string, threads int) (string, 
 	if err != nil {
 		return "", err
 	}
-	const n = 512
 	g, err := lib.NewGemm(accelerate.Product{M: n, N: n, K: n, LDA: n, LDB: n, LDC: n})
 	if err != nil {
 		return "", err
@@ -173,6 +172,6 @@ func accelerateReport(lib *accelerate.Lib, system string, threads int) (string, 
 	for _, f := range s.failed {
 		lines = append(lines, "failed: "+f)
 	}
-	lines = append(lines, fmt.Sprintf("%v %d×%d×%d: %.0f GFLOP/s", lib.GemmFunc(), n, n, n, 2*n*n*n/best.Seconds()/1e9))
+	lines = append(lines, fmt.Sprintf("%v %d×%d×%d: %.0f GFLOP/s", lib.GemmFunc(), n, n, n, 2*float64(n)*float64(n)*float64(n)/best.Seconds()/1e9))
 	return strings.Join(lines, "\n"), nil
 }
