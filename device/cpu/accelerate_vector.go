@@ -106,10 +106,7 @@ var (
 		graph.Sum: accelerate.Sum, graph.Mean: accelerate.Sum, graph.LogSum: accelerate.Sum, graph.L1Norm: accelerate.SumAbs,
 		graph.SumSquare: accelerate.SumSquares, graph.L2NormSum: accelerate.SumSquares,
 	}
-	appleExtremes = map[graph.ReduceFn]struct {
-		f    accelerate.Func
-		sign float64
-	}{graph.Max: {accelerate.Max, 1}, graph.Min: {accelerate.Min, -1}}
+	appleExtremes = map[graph.ReduceFn]accelerate.Func{graph.Max: accelerate.Max, graph.Min: accelerate.Min}
 )
 
 func (s *appleSet) folds() map[graph.ReduceFn]fold {
@@ -124,9 +121,8 @@ func (s *appleSet) folds() map[graph.ReduceFn]fold {
 				return partial{sum: total + float64(sum(x))}
 			}
 		}
-		if e := appleExtremes[fn]; s.fold[e.f] != nil {
-			extreme := s.fold[e.f]
-			f.lift = func(x []float32) partial { return partial{top: e.sign * float64(extreme(x))} }
+		if extreme := s.fold[appleExtremes[fn]]; extreme != nil {
+			f.lift = func(x []float32) partial { return partial{top: float64(extreme(x))} }
 		}
 		all[fn] = f
 	}

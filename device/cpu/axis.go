@@ -69,28 +69,28 @@ func planSoftmax(c *compiler, n *graph.Node) (step, error) {
 	if op.Log {
 		f = c.kernels.logSoftmax
 	}
-	return alongAxis(c, n, op.Axis, 7, func(_ *worker, dst, _, x []float32) { f(dst, x) })
+	return alongAxis(c, n, op.Axis, 0.7, func(_ *worker, dst, _, x []float32) { f(dst, x) })
 }
 
 func planLayerNorm(c *compiler, n *graph.Node) (step, error) {
 	op, f := n.Op.(graph.LayerNorm), c.kernels.layerNorm
 	gamma, beta := c.in(n, 1), c.in(n, 2)
-	return alongAxis(c, n, op.Axis, 2, func(_ *worker, dst, _, x []float32) { f(dst, x, gamma, beta, op.Eps) })
+	return alongAxis(c, n, op.Axis, 0.4, func(_ *worker, dst, _, x []float32) { f(dst, x, gamma, beta, op.Eps) })
 }
 
 func planRMSNorm(c *compiler, n *graph.Node) (step, error) {
 	op, f, gamma := n.Op.(graph.RMSNorm), c.kernels.rmsNorm, c.in(n, 1)
-	return alongAxis(c, n, len(n.In[0].Shape)-1, 1.5, func(_ *worker, dst, _, x []float32) { f(dst, x, gamma, op.Eps) })
+	return alongAxis(c, n, len(n.In[0].Shape)-1, 0.3, func(_ *worker, dst, _, x []float32) { f(dst, x, gamma, op.Eps) })
 }
 
 func planL2Norm(c *compiler, n *graph.Node) (step, error) {
-	op := n.Op.(graph.L2Norm)
-	return alongAxis(c, n, op.Axis, 1.5, func(_ *worker, dst, _, x []float32) { l2Norm(dst, x, op.Floor) })
+	op, v := n.Op.(graph.L2Norm), c.kernels.vector
+	return alongAxis(c, n, op.Axis, 0.3, func(_ *worker, dst, _, x []float32) { v.l2Norm(dst, x, op.Floor) })
 }
 
 func planMinMaxNorm(c *compiler, n *graph.Node) (step, error) {
-	op := n.Op.(graph.MinMaxNorm)
-	return alongAxis(c, n, op.Axis, 1.5, func(_ *worker, dst, _, x []float32) { minMaxNorm(dst, x, op.Eps) })
+	op, v := n.Op.(graph.MinMaxNorm), c.kernels.vector
+	return alongAxis(c, n, op.Axis, 0.3, func(_ *worker, dst, _, x []float32) { v.minMaxNorm(dst, x, op.Eps) })
 }
 
 func planCumSum(c *compiler, n *graph.Node) (step, error) {

@@ -2,7 +2,6 @@ package cpu
 
 import (
 	"fmt"
-	"math"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -158,25 +157,6 @@ func BenchmarkGEMMForms(b *testing.B) {
 				gonum.Implementation{}.Sgemm(f.tA, f.tB, m, n, k, 1, x, f.lda, y, f.ldb, 0, c, n)
 			}
 			b.ReportMetric(rate(b, 2*m*n*k), "GFLOP/s")
-		})
-	}
-}
-
-// BenchmarkExp compares exp with the library's function.
-func BenchmarkExp(b *testing.B) {
-	x, y := noise(4096), make([]float32, 4096)
-	sides := []struct {
-		name string
-		f    func(float64) float64
-	}{{"ours", exp}, {"math", math.Exp}}
-	for _, side := range sides {
-		b.Run("side="+side.name, func(b *testing.B) {
-			for b.Loop() {
-				for i, v := range x {
-					y[i] = float32(side.f(float64(v)))
-				}
-			}
-			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(x)), "ns/value")
 		})
 	}
 }

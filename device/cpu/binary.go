@@ -4,94 +4,48 @@ import (
 	"math"
 
 	"devicemap/internal/graph"
+	"devicemap/internal/simd"
 )
 
-// binaryKernel gives the loop of fn: dst[i] = fn(a[i], b[i]) over slices of
-// equal length. A NaN operand gives NaN.
-func binaryKernel(fn graph.BinaryFn) func(dst, a, b []float32) {
-	switch fn {
-	case graph.Add:
-		return func(dst, a, b []float32) {
-			dst, b = dst[:len(a)], b[:len(a)]
-			for i, v := range a {
-				dst[i] = v + b[i]
-			}
-		}
-	case graph.Sub:
-		return func(dst, a, b []float32) {
-			dst, b = dst[:len(a)], b[:len(a)]
-			for i, v := range a {
-				dst[i] = v - b[i]
-			}
-		}
-	case graph.Mul:
-		return func(dst, a, b []float32) {
-			dst, b = dst[:len(a)], b[:len(a)]
-			for i, v := range a {
-				dst[i] = v * b[i]
-			}
-		}
-	case graph.Div:
-		return func(dst, a, b []float32) {
-			dst, b = dst[:len(a)], b[:len(a)]
-			for i, v := range a {
-				dst[i] = v / b[i]
-			}
-		}
-	case graph.Maximum:
-		return func(dst, a, b []float32) {
-			dst, b = dst[:len(a)], b[:len(a)]
-			for i, v := range a {
-				dst[i] = max(v, b[i])
-			}
-		}
-	case graph.Minimum:
-		return func(dst, a, b []float32) {
-			dst, b = dst[:len(a)], b[:len(a)]
-			for i, v := range a {
-				dst[i] = min(v, b[i])
-			}
-		}
-	case graph.Pow:
-		return func(dst, a, b []float32) {
-			for i, v := range a {
-				dst[i] = float32(math.Pow(float64(v), float64(b[i])))
-			}
-		}
+// binaryKernel gives the loop of fn: dst[i] = fn(a[i], b[i]). A NaN operand
+// gives NaN.
+func binaryKernel(v *simd.Vector, fn graph.BinaryFn) func(dst, a, b []float32) {
+	f := map[graph.BinaryFn]simd.Zip{
+		graph.Add: v.Add, graph.Sub: v.Sub, graph.Mul: v.Mul, graph.Div: v.Div,
+		graph.Maximum: v.Max, graph.Minimum: v.Min, graph.Pow: v.Pow,
+	}[fn]
+	if f == nil {
+		panic("cpu: no kernel for elementwise function " + string(fn))
 	}
-	panic("cpu: no kernel for elementwise function " + string(fn))
+	return f
 }
 
 // compareKernel gives the loop of fn, with 1 for true and 0 for false.
-func compareKernel(fn graph.CompareFn) func(dst, a, b []float32) {
-	holds := map[graph.CompareFn]func(a, b float32) bool{
-		graph.Less:         func(a, b float32) bool { return a < b },
-		graph.LessEqual:    func(a, b float32) bool { return a <= b },
-		graph.Greater:      func(a, b float32) bool { return a > b },
-		graph.GreaterEqual: func(a, b float32) bool { return a >= b },
-		graph.Equal:        func(a, b float32) bool { return a == b },
-		graph.NotEqual:     func(a, b float32) bool { return a != b },
+func compareKernel(v *simd.Vector, fn graph.CompareFn) func(dst, a, b []float32) {
+	turned := func(f simd.Zip) simd.Zip { return func(dst, a, b []float32) { f(dst, b, a) } }
+	f := map[graph.CompareFn]simd.Zip{
+		graph.Less: v.Less, graph.LessEqual: v.LessEqual, graph.Equal: v.Equal, graph.NotEqual: v.NotEqual,
+		graph.Greater: turned(v.Less), graph.GreaterEqual: turned(v.LessEqual),
 	}[fn]
-	if holds == nil {
+	if f == nil {
 		panic("cpu: no kernel for comparison " + string(fn))
 	}
-	return func(dst, a, b []float32) {
-		for i, v := range a {
-			dst[i] = 0
-			if holds(v, b[i]) {
-				dst[i] = 1
-			}
-		}
-	}
+	return f
 }
 
-// choose takes a where cond is not 0, else b.
-func choose(dst, cond, a, b []float32) {
-	for i, t := range cond {
-		if t != 0 {
-			dst[i] = a[i]
-		} else {
-			dst[i] = b[i]
-		}
+// withScalar gives the loop of fn with one value as an operand, the left or
+// the right one, or nil where it must be spread.
+func withScalar(v *simd.Vector, fn graph.BinaryFn, left bool) func(dst, x []float32, s float32) {
+	loops := map[graph.BinaryFn]func(dst, x []float32, s float32){
+		graph.Add: func(dst, x []float32, s float32) { v.Shift(dst, x, simd.Params{s}) },
+		graph.Mul: func(dst, x []float32, s float32) { v.Scale(dst, x, simd.Params{s}) },
+		graph.Sub: func(dst, x []float32, s float32) { v.Shift(dst, x, simd.Params{-s}) },
+		graph.Div: func(dst, x []float32, s float32) { v.DivideBy(dst, x, simd.Params{s}) },
 	}
+	if left {
+		loops[graph.Sub] = func(dst, x []float32, s float32) { v.Affine(dst, x, simd.Params{-1, s, -inf, inf}) }
+		minusZero := float32(math.Copysign(0, -1)) // the sum that changes nothing
+		loops[graph.Div] = func(dst, x []float32, s float32) { v.Quotient(dst, x, simd.Params{s, minusZero}) }
+	}
+	return loops[fn]
 }

@@ -21,8 +21,8 @@ type compiler struct {
 	copies  map[layout][]float32
 	err     error // of copied; the first one
 
-	scratch, panels, partials, pairs int // per worker
-	shared                           int // of all workers
+	scratch, panels, partials, sums, pairs int // per worker
+	shared                                 int // of all workers
 
 	release []func() error // of what kernels hold outside of Go, run when the program closes
 }
@@ -35,6 +35,7 @@ func (c *compiler) needScratch(elems int)  { c.scratch = max(c.scratch, elems) }
 func (c *compiler) needPanels(elems int)   { c.panels = max(c.panels, elems) }
 func (c *compiler) needShared(elems int)   { c.shared = max(c.shared, elems) }
 func (c *compiler) needPartials(elems int) { c.partials = max(c.partials, elems) }
+func (c *compiler) needSums(elems int)     { c.sums = max(c.sums, elems) }
 func (c *compiler) needPairs(elems int)    { c.pairs = max(c.pairs, elems) }
 
 // minChunk is the least work worth handing to another worker.
@@ -226,14 +227,14 @@ func (c *compiler) finish(g *graph.Graph, at []place, p *program) error {
 		return c.err
 	}
 	threads := p.pool.threads()
-	if err := c.budget.take("scratch", threads*(c.scratch+c.panels+4*c.partials+2*c.pairs)+c.shared, 4); err != nil {
+	if err := c.budget.take("scratch", threads*(c.scratch+c.panels+4*c.partials+2*c.sums+2*c.pairs)+c.shared, 4); err != nil {
 		return err
 	}
 	p.workers = make([]worker, threads)
 	shared := make([]float32, c.shared)
 	for i := range p.workers {
 		p.workers[i] = worker{scratch: make([]float32, c.scratch), panels: make([]float32, c.panels), shared: shared,
-			partials: make([]partial, c.partials), pairs: make([]pair, c.pairs)}
+			partials: make([]partial, c.partials), sums: make([]float64, c.sums), pairs: make([]pair, c.pairs)}
 	}
 	return nil
 }

@@ -1,6 +1,9 @@
 package cpu
 
-import "devicemap/internal/graph"
+import (
+	"devicemap/internal/graph"
+	"devicemap/internal/simd"
+)
 
 // blockElems is the length of the pieces that long rows are cut into: small
 // enough for L1 together with two operands.
@@ -51,24 +54,27 @@ func fill(dst []float32, v float32) {
 func planUnary(c *compiler, n *graph.Node) (step, error) {
 	op := n.Op.(graph.Unary)
 	f, dst, x := c.kernels.unary(op), c.out(n, 0), c.in(n, 0)
-	ns := 0.5
-	if op.FLOPs(nil, types(n.Out[:1])) > 5*float64(len(dst)) {
-		ns = 6 // a transcendental through float64
-	}
-	return c.one(len(dst), ns, func(_ *worker, lo, hi int) { f(dst[lo:hi], x[lo:hi]) })
+	return c.one(len(dst), c.unaryTime(op), func(_ *worker, lo, hi int) { f(dst[lo:hi], x[lo:hi]) })
 }
 
-func types(vs []*graph.Value) []graph.Type {
-	ts := make([]graph.Type, len(vs))
-	for i, v := range vs {
-		ts[i] = v.Type
+// unaryTime is about the time of a value in nanoseconds.
+func (c *compiler) unaryTime(u graph.Unary) float64 {
+	one := []graph.Type{{Shape: graph.Shape{1}}}
+	costly := u.FLOPs(one, one) > 5
+	switch {
+	case u.Fn == graph.Atan:
+		return 10 // plain Go
+	case costly && c.kernels.vector.Level == simd.Portable:
+		return 6
+	case costly:
+		return 0.4
 	}
-	return ts
+	return 0.1
 }
 
 func planBinary(c *compiler, n *graph.Node) (step, error) {
 	op := n.Op.(graph.Binary)
-	f, ns := c.kernels.binary(op.Fn), 0.5
+	f, ns := c.kernels.binary(op.Fn), 0.1
 	if op.Fn == graph.Pow {
 		ns = 30
 	}
@@ -76,20 +82,19 @@ func planBinary(c *compiler, n *graph.Node) (step, error) {
 }
 
 func planCompare(c *compiler, n *graph.Node) (step, error) {
-	f := c.kernels.compare(n.Op.(graph.Compare).Fn)
-	return lanes(c, n, 0.7, func(dst, a, b, _ []float32) { f(dst, a, b) })
+	f := compareKernel(c.kernels.vector.Vector, n.Op.(graph.Compare).Fn)
+	return lanes(c, n, 0.1, func(dst, a, b, _ []float32) { f(dst, a, b) })
 }
 
 func planSelect(c *compiler, n *graph.Node) (step, error) {
-	return lanes(c, n, 0.7, c.kernels.choose)
+	return lanes(c, n, 0.1, c.kernels.vector.Select)
 }
 
 func planNot(c *compiler, n *graph.Node) (step, error) {
 	dst, x := c.out(n, 0), c.in(n, 0)
-	return c.one(len(dst), 0.5, func(_ *worker, lo, hi int) {
-		for i, v := range x[lo:hi] {
-			dst[lo+i] = 1 - v
-		}
+	f := c.kernels.vector.Affine
+	return c.one(len(dst), 0.1, func(_ *worker, lo, hi int) {
+		f(dst[lo:hi], x[lo:hi], simd.Params{-1, 1, 0, 1})
 	})
 }
 
@@ -97,7 +102,7 @@ func planScaled(c *compiler, n *graph.Node) (step, error) {
 	op := n.Op.(graph.ScaledElementwise)
 	f, scale := c.kernels.binary(op.Fn), c.kernels.unary(graph.Unary{Fn: graph.MulScalar, A: op.Scale})
 	dst, a, b := c.out(n, 0), c.in(n, 0), c.in(n, 1)
-	return c.one(len(dst), 1, func(_ *worker, lo, hi int) {
+	return c.one(len(dst), 0.2, func(_ *worker, lo, hi int) {
 		f(dst[lo:hi], a[lo:hi], b[lo:hi])
 		scale(dst[lo:hi], dst[lo:hi])
 	})
@@ -106,10 +111,10 @@ func planScaled(c *compiler, n *graph.Node) (step, error) {
 func planPReLU(c *compiler, n *graph.Node) (step, error) {
 	dst, x, slope := c.out(n, 0), c.in(n, 0), c.in(n, 1)
 	s := n.In[0].Shape
-	channels, plane := s[1], s[2:].Elems()
-	return c.one(s[0]*channels, 0.7*float64(plane), func(_ *worker, lo, hi int) {
+	channels, plane, f := s[1], s[2:].Elems(), c.kernels.vector.Leaky
+	return c.one(s[0]*channels, 10+0.1*float64(plane), func(_ *worker, lo, hi int) {
 		for i := lo; i < hi; i++ {
-			leaky(dst[i*plane:(i+1)*plane], x[i*plane:(i+1)*plane], slope[i%channels])
+			f(dst[i*plane:(i+1)*plane], x[i*plane:(i+1)*plane], simd.Params{slope[i%channels], inf})
 		}
 	})
 }

@@ -11,6 +11,7 @@ import (
 // the portable set's.
 func embeddedKernels(l simd.Level) *kernels {
 	k := gonumKernels()
+	k.useVector(l)
 	t := hostTiles(simd.MatrixFor(l))
 	k.gemm, k.multiplier = t.gemm, t.multiplier
 	k.conv = t.conv(simd.Shift{Level: l})

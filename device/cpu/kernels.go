@@ -5,6 +5,7 @@ import (
 	"gonum.org/v1/gonum/blas/gonum"
 
 	"devicemap/internal/graph"
+	"devicemap/internal/simd"
 )
 
 // kernels is one set of compute kernels. Everything else of the engine works
@@ -28,20 +29,17 @@ type kernels struct {
 	// rows is c += a·b with b [k, n] in place of its transpose.
 	rows func(m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int)
 
-	// axpy is dst += k·x.
-	axpy func(dst []float32, k float32, x []float32)
+	// vector is the loops of one instruction set over contiguous values. The
+	// entries below it are made of them, unless a set has better ones.
+	vector vectors
 
-	unary   func(u graph.Unary) func(dst, x []float32)
-	binary  func(fn graph.BinaryFn) func(dst, a, b []float32)
-	compare func(fn graph.CompareFn) func(dst, a, b []float32)
-	choose  func(dst, cond, a, b []float32)
-
+	axpy       func(dst []float32, k float32, x []float32) // dst += k·x
+	unary      func(u graph.Unary) func(dst, x []float32)
+	binary     func(fn graph.BinaryFn) func(dst, a, b []float32)
 	softmax    func(dst, x []float32)
 	logSoftmax func(dst, x []float32)
 	layerNorm  func(dst, x, gamma, beta []float32, eps float64)
 	rmsNorm    func(dst, x, gamma []float32, eps float64)
-	moments    func(x []float32) (mean, variance float64)
-	normalize  func(dst, x []float32, mean, scale, shift float64) // (x−mean)·scale + shift
 
 	fold map[graph.ReduceFn]fold
 
@@ -52,15 +50,24 @@ type kernels struct {
 
 // gonumKernels computes products with gonum and all else with Go loops.
 func gonumKernels() *kernels {
-	return &kernels{
+	k := &kernels{
 		gemm: planGemm, conv: planConv, attention: planAttention, pool: planPool,
 		multiplier: func(*compiler, int, int, int) multiply { return gonumMultiply },
-		dots:       gonumDots, rows: gonumRows, axpy: gonumAxpy,
-		unary: unaryKernel, binary: binaryKernel, compare: compareKernel, choose: choose,
-		softmax: softmax, logSoftmax: logSoftmax, layerNorm: layerNorm, rmsNorm: rmsNorm,
-		moments: moments, normalize: normalize,
-		fold: folds,
+		dots:       gonumDots, rows: gonumRows,
 	}
+	k.useVector(simd.Portable)
+	return k
+}
+
+// useVector takes the vector loops of a level.
+func (k *kernels) useVector(l simd.Level) {
+	v := vectors{simd.VectorFor(l)}
+	k.vector, k.axpy = v, v.Axpy
+	k.unary = func(u graph.Unary) func(dst, x []float32) { return unaryKernel(v.Vector, u) }
+	k.binary = func(fn graph.BinaryFn) func(dst, a, b []float32) { return binaryKernel(v.Vector, fn) }
+	k.softmax, k.logSoftmax = v.softmax, v.logSoftmax
+	k.layerNorm, k.rmsNorm = v.layerNorm, v.rmsNorm
+	k.fold = folds(v)
 }
 
 // serialBlock is gonum's block: Sgemm starts goroutines, which allocates, when
@@ -109,10 +116,6 @@ func gonumDots(m, n, k int, a []float32, lda int, b []float32, ldb int, c []floa
 
 func gonumRows(m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int) {
 	gonumMultiply(nil, m, n, k, view{a, lda, 1}, view{b, ldb, 1}, c, ldc, true)
-}
-
-func gonumAxpy(dst []float32, k float32, x []float32) {
-	gonum.Implementation{}.Saxpy(len(x), k, x, 1, dst, 1)
 }
 
 // turn writes the transpose of src [cols, rows] with row stride lds to dst

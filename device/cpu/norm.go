@@ -4,140 +4,126 @@ import (
 	"math"
 
 	"devicemap/internal/graph"
+	"devicemap/internal/simd"
 )
 
-// softmax is e^(x−max)/Σe^(x−max). The exponentials are float64; what is
-// stored between the passes is float32.
-func softmax(dst, x []float32) {
-	top := float64(maxOf(x))
-	sum := 0.0
-	for i, v := range x {
-		e := exp(float64(v) - top)
-		sum += e
-		dst[i] = float32(e)
+// vectors are the kernels of one piece that a level's vector loops make up.
+type vectors struct{ *simd.Vector }
+
+// portable is plain Go: for pieces too short for more, and to check others.
+var portable = vectors{simd.VectorFor(simd.Portable)}
+
+// squares is Σx².
+func (v vectors) squares(x []float32) float64 { return v.SumSquares(x, 0) }
+
+// rowBlock is the length of the pieces of a row that stay in L1 between two
+// loops. longRow is the length from which a row does not stay in L2 with its
+// result: what such a row needs of all values is then found in one pass.
+const (
+	rowBlock = 4096
+	longRow  = 1 << 16
+)
+
+// blocks calls f for the pieces of n values.
+func blocks(n int, f func(from, to int)) {
+	for from := 0; from < n; from += rowBlock {
+		f(from, min(from+rowBlock, n))
 	}
-	inv := float32(1 / sum)
-	for i := range dst {
-		dst[i] *= inv
+}
+
+// softmax is e^(x−max)/Σe^(x−max), the sum in float64.
+func (v vectors) softmax(dst, x []float32) {
+	if len(x) >= longRow {
+		top, sum := v.expMoments(x)
+		blocks(len(x), func(from, to int) {
+			v.ExpSum(dst[from:to], x[from:to], top)
+			v.Scale(dst[from:to], dst[from:to], simd.Params{float32(1 / sum)})
+		})
+		return
 	}
+	sum := v.ExpSum(dst, x, v.Largest(x))
+	v.Scale(dst, dst, simd.Params{float32(1 / sum)})
+}
+
+// expMoments is the maximum and Σe^(x−maximum), in one pass over memory: the
+// sum so far is rescaled where the maximum grows (Milakov and Gimelshein,
+// arXiv 1805.02867).
+func (v vectors) expMoments(x []float32) (top float32, sum float64) {
+	top = -inf
+	blocks(len(x), func(from, to int) {
+		high := v.Largest(x[from:to])
+		if !(high <= top) {
+			if sum != 0 {
+				sum *= math.Exp(float64(top) - float64(high))
+			}
+			top = high
+		}
+		if top != -inf { // all −Inf so far: nothing to add
+			sum += v.SumExp(x[from:to], top)
+		}
+	})
+	return top, sum
 }
 
 // logSoftmax is x − max − ln Σe^(x−max).
-func logSoftmax(dst, x []float32) {
-	top := float64(maxOf(x))
-	sum := 0.0
-	for _, v := range x {
-		sum += exp(float64(v) - top)
-	}
-	shift := top + math.Log(sum)
-	for i, v := range x {
-		dst[i] = float32(float64(v) - shift)
-	}
+func (v vectors) logSoftmax(dst, x []float32) {
+	top, sum := v.expMoments(x)
+	v.Normalize(dst, x, simd.Params{top, 1, float32(-math.Log(sum))})
 }
 
-// maxOf has four lanes, as the sums below: one would wait for itself.
-func maxOf(x []float32) float32 {
-	a, b, c, d := x[0], x[0], x[0], x[0]
-	i := 0
-	for ; i+4 <= len(x); i += 4 {
-		p := x[i : i+4 : i+4]
-		a, b, c, d = max(a, p[0]), max(b, p[1]), max(c, p[2]), max(d, p[3])
-	}
-	for ; i < len(x); i++ {
-		a = max(a, x[i])
-	}
-	return max(a, b, c, d)
+// moments are the mean and the population variance, in one pass over memory:
+// those of blocks, merged (Chan, Golub and LeVeque 1979). Squares are of
+// differences to a block's mean as float32, which the last term makes good for.
+func (v vectors) moments(x []float32) (mean, variance float64) {
+	n, squares := 0.0, 0.0
+	blocks(len(x), func(from, to int) {
+		part := x[from:to]
+		k := float64(len(part))
+		m := v.Sum(part) / k
+		near := float32(m)
+		off := m - float64(near)
+		delta := m - mean
+		squares += v.SumSquares(part, near) - k*off*off + delta*delta*n*k/(n+k)
+		n += k
+		mean += delta * k / n
+	})
+	return mean, squares / n
 }
 
-// sumOf is Σx in float64.
-func sumOf(x []float32) float64 {
-	var s [4]float64
-	i := 0
-	for ; i+4 <= len(x); i += 4 {
-		p := x[i : i+4 : i+4]
-		s[0] += float64(p[0])
-		s[1] += float64(p[1])
-		s[2] += float64(p[2])
-		s[3] += float64(p[3])
-	}
-	for ; i < len(x); i++ {
-		s[0] += float64(x[i])
-	}
-	return (s[0] + s[1]) + (s[2] + s[3])
+// centred are the parameters of (x−mean)·scale + shift. The difference is to
+// the nearest float32 of the mean, the rest of which moves into the shift: a
+// mean far from 0 costs no digits.
+func centred(mean, scale, shift float64) simd.Params {
+	near := float32(mean)
+	return simd.Params{near, float32(scale), float32((float64(near)-mean)*scale + shift)}
 }
 
-// squaresOf is Σ(x−shift)² in float64.
-func squaresOf(x []float32, shift float64) float64 {
-	var s [4]float64
-	i := 0
-	for ; i+4 <= len(x); i += 4 {
-		p := x[i : i+4 : i+4]
-		a, b := float64(p[0])-shift, float64(p[1])-shift
-		c, d := float64(p[2])-shift, float64(p[3])-shift
-		s[0] += a * a
-		s[1] += b * b
-		s[2] += c * c
-		s[3] += d * d
-	}
-	for ; i < len(x); i++ {
-		d := float64(x[i]) - shift
-		s[0] += d * d
-	}
-	return (s[0] + s[1]) + (s[2] + s[3])
-}
-
-// moments are the mean and the population variance, in two passes.
-func moments(x []float32) (mean, variance float64) {
-	n := float64(len(x))
-	mean = sumOf(x) / n
-	return mean, squaresOf(x, mean) / n
-}
-
-// layerNorm is (x−mean)/√(var+eps)·γ + β. The difference is taken in float64:
-// a mean far from 0 costs no digits.
-func layerNorm(dst, x, gamma, beta []float32, eps float64) {
-	mean, variance := moments(x)
-	inv := float32(1 / math.Sqrt(variance+eps))
-	dst, gamma, beta = dst[:len(x)], gamma[:len(x)], beta[:len(x)]
-	for i, v := range x {
-		dst[i] = float32(float64(v)-mean)*inv*gamma[i] + beta[i]
-	}
+// layerNorm is (x−mean)/√(var+eps)·γ + β.
+func (v vectors) layerNorm(dst, x, gamma, beta []float32, eps float64) {
+	mean, variance := v.moments(x)
+	v.NormalizeAffine(dst, x, gamma, beta, centred(mean, 1/math.Sqrt(variance+eps), 0))
 }
 
 // rmsNorm is x/√(mean(x²)+eps)·γ.
-func rmsNorm(dst, x, gamma []float32, eps float64) {
-	inv := float32(1 / math.Sqrt(squaresOf(x, 0)/float64(len(x))+eps))
-	dst, gamma = dst[:len(x)], gamma[:len(x)]
-	for i, v := range x {
-		dst[i] = v * inv * gamma[i]
-	}
+func (v vectors) rmsNorm(dst, x, gamma []float32, eps float64) {
+	inv := 1 / math.Sqrt(v.SumSquares(x, 0)/float64(len(x))+eps)
+	v.NormalizeScale(dst, x, gamma, simd.Params{float32(inv)})
 }
 
 // normalize is (x−mean)·scale + shift.
-func normalize(dst, x []float32, mean, scale, shift float64) {
-	k, s := float32(scale), float32(shift)
-	dst = dst[:len(x)]
-	for i, v := range x {
-		dst[i] = float32(float64(v)-mean)*k + s
-	}
+func (v vectors) normalize(dst, x []float32, mean, scale, shift float64) {
+	v.Normalize(dst, x, centred(mean, scale, shift))
 }
 
-func l2Norm(dst, x []float32, floor float64) {
-	inv := float32(1 / max(math.Sqrt(squaresOf(x, 0)), floor))
-	for i, v := range x {
-		dst[i] = v * inv
-	}
+func (v vectors) l2Norm(dst, x []float32, floor float64) {
+	inv := 1 / max(math.Sqrt(v.SumSquares(x, 0)), floor)
+	v.Scale(dst, x, simd.Params{float32(inv)})
 }
 
-func minMaxNorm(dst, x []float32, eps float64) {
-	low, high := x[0], x[0]
-	for _, v := range x[1:] {
-		low, high = min(low, v), max(high, v)
-	}
-	inv := 1 / (float64(high) - float64(low) + eps)
-	for i, v := range x {
-		dst[i] = float32((float64(v) - float64(low)) * inv)
-	}
+func (v vectors) minMaxNorm(dst, x []float32, eps float64) {
+	low := v.Smallest(x)
+	inv := 1 / (float64(v.Largest(x)) - float64(low) + eps)
+	v.Normalize(dst, x, simd.Params{low, float32(inv), 0})
 }
 
 func planGroupNorm(c *compiler, n *graph.Node) (step, error) {
@@ -152,35 +138,35 @@ func planInstanceNorm(c *compiler, n *graph.Node) (step, error) {
 // groupNorm normalises x [N, C, H, W] per sample and group; γ and β are per
 // channel.
 func groupNorm(c *compiler, n *graph.Node, groups int, eps float64) (step, error) {
-	k := c.kernels
+	v := c.kernels.vector
 	x, gamma, beta, dst := c.in(n, 0), c.in(n, 1), c.in(n, 2), c.out(n, 0)
 	s := n.In[0].Shape
 	channels, plane := s[1]/groups, s[2]*s[3]
 	size := channels * plane
-	return c.one(s[0]*groups, 2*float64(size), func(_ *worker, lo, hi int) {
+	return c.one(s[0]*groups, 0.3*float64(size), func(_ *worker, lo, hi int) {
 		for item := lo; item < hi; item++ {
-			mean, variance := k.moments(x[item*size : (item+1)*size])
+			mean, variance := v.moments(x[item*size : (item+1)*size])
 			inv := 1 / math.Sqrt(variance+eps)
 			for ch := range channels {
 				g := item%groups*channels + ch
 				from := item*size + ch*plane
-				k.normalize(dst[from:from+plane], x[from:from+plane], mean, inv*float64(gamma[g]), float64(beta[g]))
+				v.normalize(dst[from:from+plane], x[from:from+plane], mean, inv*float64(gamma[g]), float64(beta[g]))
 			}
 		}
 	})
 }
 
 func planBatchNorm(c *compiler, n *graph.Node) (step, error) {
-	op, k := n.Op.(graph.BatchNorm), c.kernels
+	op, v := n.Op.(graph.BatchNorm), c.kernels.vector
 	x, gamma, beta, mean, variance := c.in(n, 0), c.in(n, 1), c.in(n, 2), c.in(n, 3), c.in(n, 4)
 	dst := c.out(n, 0)
 	s := n.In[0].Shape
 	channels, plane := s[1], s[2:].Elems()
-	return c.one(s[0]*channels, float64(plane), func(_ *worker, lo, hi int) {
+	return c.one(s[0]*channels, 10+0.1*float64(plane), func(_ *worker, lo, hi int) {
 		for item := lo; item < hi; item++ {
 			ch, from := item%channels, item*plane
 			scale := float64(gamma[ch]) / math.Sqrt(float64(variance[ch])+op.Eps)
-			k.normalize(dst[from:from+plane], x[from:from+plane], float64(mean[ch]), scale, float64(beta[ch]))
+			v.normalize(dst[from:from+plane], x[from:from+plane], float64(mean[ch]), scale, float64(beta[ch]))
 		}
 	})
 }
@@ -200,10 +186,11 @@ func planLRN(c *compiler, n *graph.Node) (step, error) {
 func channelWindow(c *compiler, n *graph.Node, size int, k, alpha, beta float64) (step, error) {
 	channels := n.In[0].Shape[1]
 	ns := 30 + float64(min(size, channels))
+	sum := c.kernels.vector.SumSquares
 	return alongAxis(c, n, 1, ns, func(_ *worker, dst, _, x []float32) {
 		for ch, v := range x {
 			window := x[max(0, ch-(size-1)/2):min(channels, ch+size/2+1)]
-			dst[ch] = float32(float64(v) * math.Pow(k+alpha*squaresOf(window, 0), -beta))
+			dst[ch] = float32(float64(v) * math.Pow(k+alpha*sum(window, 0), -beta))
 		}
 	})
 }

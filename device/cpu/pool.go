@@ -25,6 +25,7 @@ type worker struct {
 	panels   []float32 // packed operands of a product that it computes alone
 	shared   []float32 // packed operands of a product of all workers
 	partials []partial
+	sums     []float64
 	pairs    []pair
 	err      error // of a library's kernel; Run returns it
 }

@@ -60,15 +60,15 @@ func (p *pooling) windowFunc() func(plane []float32, w int, rows, cols extent) f
 		}
 	case p.Fn == graph.L2Pool:
 		return func(plane []float32, w int, rows, cols extent) float32 {
-			return float32(math.Sqrt(windowSum(plane, w, rows, cols, squareSum)))
+			return float32(math.Sqrt(windowSum(plane, w, rows, cols, portable.squares)))
 		}
 	case p.ExcludePad:
 		return func(plane []float32, w int, rows, cols extent) float32 {
-			return float32(windowSum(plane, w, rows, cols, sumOf) / float64((rows.hi-rows.lo)*(cols.hi-cols.lo)))
+			return float32(windowSum(plane, w, rows, cols, portable.Sum) / float64((rows.hi-rows.lo)*(cols.hi-cols.lo)))
 		}
 	}
 	return func(plane []float32, w int, rows, cols extent) float32 {
-		return float32(windowSum(plane, w, rows, cols, sumOf) / float64(rows.padded*cols.padded))
+		return float32(windowSum(plane, w, rows, cols, portable.Sum) / float64(rows.padded*cols.padded))
 	}
 }
 

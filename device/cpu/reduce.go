@@ -13,79 +13,98 @@ type partial struct{ sum, top float64 }
 // fold is a reduction in float64.
 type fold struct {
 	zero   partial
-	lift   func(x []float32) partial          // over contiguous values, at least one
-	across func(acc []partial, x []float32)   // acc[i] takes x[i] in
-	merge  func(a, b partial) partial         // of disjoint parts, in order
-	finish func(p partial, n float64) float64 // n: number of values
+	lift   func(x []float32) partial                   // over contiguous values, at least one
+	down   func(acc columns, rows [4][]float32, n int) // column i takes value i of the first n rows in
+	merge  func(a, b partial) partial                  // of disjoint parts, in order
+	finish func(p partial, n float64) float64          // n: number of values
+}
+
+// columns are partials side by side, for vector loops.
+type columns struct {
+	sum []float64
+	top []float32
+}
+
+func (c columns) clear(zero partial) {
+	clear(c.sum)
+	for i := range c.top {
+		c.top[i] = float32(zero.top)
+	}
 }
 
 func plus(a, b partial) partial { return partial{sum: a.sum + b.sum} }
 
 func total(p partial, _ float64) float64 { return p.sum }
 
-// sumFold sums f of the values.
-func sumFold(lift func([]float32) float64, f func(float64) float64, finish func(partial, float64) float64) fold {
+// noRow stands for the rows that are missing in a group of four.
+var noRow = make([]float32, blockElems)
+
+// sumFold sums what lift sums over contiguous values and add over rows.
+func sumFold(lift func([]float32) float64, add func(acc []float64, r0, r1, r2, r3 []float32),
+	finish func(partial, float64) float64) fold {
 	return fold{
 		lift: func(x []float32) partial { return partial{sum: lift(x)} },
-		across: func(acc []partial, x []float32) {
-			for i, v := range x {
-				acc[i].sum += f(float64(v))
+		down: func(acc columns, rows [4][]float32, n int) {
+			for i := n; i < len(rows); i++ {
+				rows[i] = noRow
 			}
+			add(acc.sum, rows[0], rows[1], rows[2], rows[3])
 		},
 		merge: plus, finish: finish,
 	}
 }
 
-// extremeFold keeps the larger of sign·x.
-func extremeFold(sign float64) fold {
-	bigger := func(a, b partial) partial { return partial{top: max(a.top, b.top)} }
+// maxFold keeps the largest value.
+func maxFold(v vectors) fold {
 	return fold{
 		zero: partial{top: math.Inf(-1)},
-		lift: func(x []float32) partial {
-			if sign < 0 {
-				low := x[0]
-				for _, v := range x[1:] {
-					low = min(low, v)
-				}
-				return partial{top: -float64(low)}
-			}
-			return partial{top: float64(maxOf(x))}
-		},
-		across: func(acc []partial, x []float32) {
-			for i, v := range x {
-				acc[i].top = max(acc[i].top, sign*float64(v))
+		lift: func(x []float32) partial { return partial{top: float64(v.Largest(x))} },
+		down: func(acc columns, rows [4][]float32, n int) {
+			for _, row := range rows[:n] {
+				v.Max(acc.top, acc.top, row)
 			}
 		},
-		merge:  bigger,
-		finish: func(p partial, _ float64) float64 { return sign * p.top },
+		merge:  func(a, b partial) partial { return partial{top: max(a.top, b.top)} },
+		finish: func(p partial, _ float64) float64 { return p.top },
+	}
+}
+
+// minFold keeps the smallest value.
+func minFold(v vectors) fold {
+	return fold{
+		zero: partial{top: math.Inf(1)},
+		lift: func(x []float32) partial { return partial{top: float64(v.Smallest(x))} },
+		down: func(acc columns, rows [4][]float32, n int) {
+			for _, row := range rows[:n] {
+				v.Min(acc.top, acc.top, row)
+			}
+		},
+		merge:  func(a, b partial) partial { return partial{top: min(a.top, b.top)} },
+		finish: func(p partial, _ float64) float64 { return p.top },
 	}
 }
 
 // expFold keeps the maximum and Σe^(x−maximum).
-func expFold() fold {
+func expFold(v vectors) fold {
 	merge := func(a, b partial) partial {
 		top := max(a.top, b.top)
 		if math.IsInf(top, -1) {
 			return partial{top: top} // no value yet, or all −Inf
 		}
-		return partial{a.sum*exp(a.top-top) + b.sum*exp(b.top-top), top}
+		return partial{a.sum*math.Exp(a.top-top) + b.sum*math.Exp(b.top-top), top}
 	}
 	return fold{
 		zero: partial{top: math.Inf(-1)},
 		lift: func(x []float32) partial {
-			top := float64(maxOf(x))
-			if math.IsInf(top, -1) {
-				return partial{top: top}
-			}
-			sum := 0.0
-			for _, v := range x {
-				sum += exp(float64(v) - top)
-			}
-			return partial{sum, top}
+			top, sum := v.expMoments(x)
+			return partial{sum, float64(top)}
 		},
-		across: func(acc []partial, x []float32) {
-			for i, v := range x {
-				acc[i] = merge(acc[i], partial{1, float64(v)})
+		down: func(acc columns, rows [4][]float32, n int) {
+			for _, row := range rows[:n] {
+				for i := range acc.sum {
+					p := merge(partial{acc.sum[i], float64(acc.top[i])}, partial{1, float64(row[i])})
+					acc.sum[i], acc.top[i] = p.sum, float32(p.top)
+				}
 			}
 		},
 		merge:  merge,
@@ -93,30 +112,19 @@ func expFold() fold {
 	}
 }
 
-func identity(x float64) float64 { return x }
-func squared(x float64) float64  { return x * x }
-
-func squareSum(x []float32) float64 { return squaresOf(x, 0) }
-
-func absSum(x []float32) float64 {
-	s := 0.0
-	for _, v := range x {
-		s += math.Abs(float64(v))
-	}
-	return s
-}
-
 // folds holds every reduction.
-var folds = map[graph.ReduceFn]fold{
-	graph.Sum:       sumFold(sumOf, identity, total),
-	graph.Mean:      sumFold(sumOf, identity, func(p partial, n float64) float64 { return p.sum / n }),
-	graph.L1Norm:    sumFold(absSum, math.Abs, total),
-	graph.SumSquare: sumFold(squareSum, squared, total),
-	graph.L2NormSum: sumFold(squareSum, squared, func(p partial, _ float64) float64 { return math.Sqrt(p.sum) }),
-	graph.LogSum:    sumFold(sumOf, identity, func(p partial, _ float64) float64 { return math.Log(p.sum) }),
-	graph.Max:       extremeFold(1),
-	graph.Min:       extremeFold(-1),
-	graph.LogSumExp: expFold(),
+func folds(v vectors) map[graph.ReduceFn]fold {
+	return map[graph.ReduceFn]fold{
+		graph.Sum:       sumFold(v.Sum, v.AddRows, total),
+		graph.Mean:      sumFold(v.Sum, v.AddRows, func(p partial, n float64) float64 { return p.sum / n }),
+		graph.L1Norm:    sumFold(v.SumAbs, v.AddAbsRows, total),
+		graph.SumSquare: sumFold(v.squares, v.AddSquaresRows, total),
+		graph.L2NormSum: sumFold(v.squares, v.AddSquaresRows, func(p partial, _ float64) float64 { return math.Sqrt(p.sum) }),
+		graph.LogSum:    sumFold(v.Sum, v.AddRows, func(p partial, _ float64) float64 { return math.Log(p.sum) }),
+		graph.Max:       maxFold(v),
+		graph.Min:       minFold(v),
+		graph.LogSumExp: expFold(v),
+	}
 }
 
 // grid enumerates a tensor's elements along some of its axes.
@@ -185,9 +193,10 @@ func planReduce(c *compiler, n *graph.Node) (step, error) {
 		return r.planParts(c, items, parts, ns)
 	}
 	c.needPartials(r.block)
+	r.needColumns(c)
 	return c.one(items, ns, func(w *worker, lo, hi int) {
 		for item := lo; item < hi; item++ {
-			r.store(item, r.part(w.partials, item, 0, r.pieces))
+			r.store(item, r.part(w, w.partials, item, 0, r.pieces))
 		}
 	})
 }
@@ -198,11 +207,12 @@ func (r *reduction) planParts(c *compiler, items, parts int, ns float64) (step, 
 		return nil, err
 	}
 	all := make([]partial, items*parts*r.block)
+	r.needColumns(c)
 	return step{
-		c.loop(items*parts, ns/float64(parts), func(_ *worker, lo, hi int) {
+		c.loop(items*parts, ns/float64(parts), func(w *worker, lo, hi int) {
 			for i := lo; i < hi; i++ {
 				part := i % parts
-				r.part(all[i*r.block:(i+1)*r.block], i/parts, part*r.pieces/parts, (part+1)*r.pieces/parts)
+				r.part(w, all[i*r.block:(i+1)*r.block], i/parts, part*r.pieces/parts, (part+1)*r.pieces/parts)
 			}
 		}),
 		c.loop(items, float64(parts*r.block), func(_ *worker, lo, hi int) {
@@ -249,32 +259,58 @@ func newReduction(c *compiler, n *graph.Node) *reduction {
 	return r
 }
 
+// cost is the time of a value in nanoseconds.
 func (r *reduction) cost(fn graph.ReduceFn) float64 {
-	if fn == graph.LogSumExp {
-		return 8
+	switch {
+	case fn == graph.LogSumExp && r.length == 1:
+		return 20 // one value at a time
+	case fn == graph.LogSumExp:
+		return 0.6
 	}
-	return 0.7
+	return 0.1
+}
+
+// needColumns asks for the columns of a block.
+func (r *reduction) needColumns(c *compiler) {
+	if r.length == 1 {
+		c.needScratch(r.block)
+		c.needSums(r.block)
+	}
 }
 
 // part reduces the pieces [first, last) of an item into acc and returns it.
-func (r *reduction) part(acc []partial, item, first, last int) []partial {
+func (r *reduction) part(w *worker, acc []partial, item, first, last int) []partial {
 	from := item % r.blocks * r.block
 	acc = acc[:min(r.block, r.width-from)]
 	base := r.kept.at(item/r.blocks) + from
-	for j := range acc {
-		acc[j] = r.zero
+	if r.length == 1 {
+		r.partDown(columns{w.sums[:len(acc)], w.scratch[:len(acc)]}, acc, base, first, last)
+		return acc
 	}
+	acc[0] = r.zero
 	perRow := ceilDiv(r.length, r.piece)
 	for i := first; i < last; i++ {
-		at := base + r.outer.at(i/perRow)
-		if r.length == 1 {
-			r.across(acc, r.x[at:at+len(acc)])
-			continue
-		}
-		lo := i % perRow * r.piece
+		at, lo := base+r.outer.at(i/perRow), i%perRow*r.piece
 		acc[0] = r.merge(acc[0], r.lift(r.x[at+lo:at+min(lo+r.piece, r.length)]))
 	}
 	return acc
+}
+
+// partDown reduces rows of neighbouring results, four at a time.
+func (r *reduction) partDown(c columns, acc []partial, base, first, last int) {
+	c.clear(r.zero)
+	for i := first; i < last; i += 4 {
+		var rows [4][]float32
+		n := min(4, last-i)
+		for j := range n {
+			at := base + r.outer.at(i+j)
+			rows[j] = r.x[at : at+len(acc)]
+		}
+		r.down(c, rows, n)
+	}
+	for j := range acc {
+		acc[j] = partial{c.sum[j], float64(c.top[j])}
+	}
 }
 
 // store writes the results of an item.

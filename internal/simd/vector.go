@@ -56,12 +56,13 @@ type Vector struct {
 	ELU      Map // x if x > 0 else a·(e^x − 1), 3 ulp
 	Sin      Map // 2 ulp for |x| ≤ 4, beyond 1e-7 more
 	Cos      Map // 2 ulp for |x| ≤ 4, beyond 1e-7 more
+	Atan     Map // ½ ulp, plain Go at every level
 
 	Add, Sub, Mul, Div Zip
 	Max, Min           Zip
 	Less, LessEqual    Zip                                         // 1 or 0; 0 for a NaN
 	Equal, NotEqual    Zip                                         // 1 or 0; NotEqual is 1 for a NaN
-	Pow                Zip                                         // as math.Pow, ½ ulp
+	Pow                Zip                                         // as math.Pow, ½ ulp, plain Go at every level
 	Select             func(dst, cond, x, y []float32)             // x where cond is not 0, else y
 	Axpy               func(dst []float32, k float32, x []float32) // dst + k·x, fused
 	Fill               func(dst []float32, v float32)

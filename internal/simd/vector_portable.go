@@ -56,6 +56,7 @@ var portableVector = Vector{
 	ELU:      wide(elu),
 	Sin:      wide(func(x, _, _ float64) float64 { return math.Sin(x) }),
 	Cos:      wide(func(x, _, _ float64) float64 { return math.Cos(x) }),
+	Atan:     wide(func(x, _, _ float64) float64 { return math.Atan(x) }),
 
 	Add:       func(dst, x, y []float32) { both(dst, x, y, func(v, w float32) float32 { return v + w }) },
 	Sub:       func(dst, x, y []float32) { both(dst, x, y, func(v, w float32) float32 { return v - w }) },
