@@ -40,7 +40,7 @@ func (t *tiles) attention(v *simd.Vector) func(c *compiler, p attention) step {
 		g := &packedAttention{attention: p, tiles: t, vector: v,
 			block:      even(p.queries, attentionSlivers*t.MR, t.MR),
 			keysPacked: roundUp(p.keys, t.NR) * p.d, valuesPacked: roundUp(p.dv, t.NR) * p.keys}
-		c.needScratch(g.block*(p.d+2*min(p.keys, attentionKeys)+2))
+		c.needScratch(g.block * (p.d + 2*min(p.keys, attentionKeys) + 2))
 		heads := min(p.heads, max(1, sharedMax/(g.keysPacked+g.valuesPacked))) // packed at a time
 		c.needShared(heads * (g.keysPacked + g.valuesPacked))
 		var s step

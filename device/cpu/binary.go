@@ -1,8 +1,6 @@
 package cpu
 
 import (
-	"math"
-
 	"devicemap/internal/graph"
 	"devicemap/internal/simd"
 )
@@ -31,21 +29,4 @@ func compareKernel(v *simd.Vector, fn graph.CompareFn) func(dst, a, b []float32)
 		panic("cpu: no kernel for comparison " + string(fn))
 	}
 	return f
-}
-
-// withScalar gives the loop of fn with one value as an operand, the left or
-// the right one, or nil where it must be spread.
-func withScalar(v *simd.Vector, fn graph.BinaryFn, left bool) func(dst, x []float32, s float32) {
-	loops := map[graph.BinaryFn]func(dst, x []float32, s float32){
-		graph.Add: func(dst, x []float32, s float32) { v.Shift(dst, x, simd.Params{s}) },
-		graph.Mul: func(dst, x []float32, s float32) { v.Scale(dst, x, simd.Params{s}) },
-		graph.Sub: func(dst, x []float32, s float32) { v.Shift(dst, x, simd.Params{-s}) },
-		graph.Div: func(dst, x []float32, s float32) { v.DivideBy(dst, x, simd.Params{s}) },
-	}
-	if left {
-		loops[graph.Sub] = func(dst, x []float32, s float32) { v.Affine(dst, x, simd.Params{-1, s, -inf, inf}) }
-		minusZero := float32(math.Copysign(0, -1)) // the sum that changes nothing
-		loops[graph.Div] = func(dst, x []float32, s float32) { v.Quotient(dst, x, simd.Params{s, minusZero}) }
-	}
-	return loops[fn]
 }

@@ -13,9 +13,6 @@ type view struct {
 	row, col int
 }
 
-// turned is the transpose.
-func (v view) turned() view { return view{v.data, v.col, v.row} }
-
 // multiply is c = a·b, or c += a·b with add, on one worker: a [m, k], b
 // [k, n], c [m, n] with rows ldc values apart.
 type multiply func(w *worker, m, n, k int, a, b view, c []float32, ldc int, add bool)
