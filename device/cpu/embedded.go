@@ -12,7 +12,7 @@ import (
 func embeddedKernels(l simd.Level) *kernels {
 	k := gonumKernels()
 	k.useVector(l)
-	t := hostTiles(simd.MatrixFor(l))
+	t := hostTiles(l)
 	k.gemm, k.multiplier = t.gemm, t.multiplier
 	k.conv = t.conv(simd.Shift{Level: l})
 	k.attention = t.attention(simd.VectorFor(l))

@@ -151,3 +151,82 @@ func BenchmarkProduct(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkProductForms compares forms of a product with the plain one of
+// square matrices, in one run: %-of-plain is the ratio of their rates.
+func BenchmarkProductForms(b *testing.B) {
+	const n = 1024
+	matrix := func(g *graph.Builder, name string, shape ...int) *graph.Value { return g.Input(name, shape...) }
+	forms := []struct {
+		name    string
+		m, n, k int
+		batch   int
+		build   func(g *graph.Builder) *graph.Value
+	}{
+		{"plain", n, n, n, 1, func(g *graph.Builder) *graph.Value {
+			return g.MatMul(matrix(g, "x", n, n), matrix(g, "y", n, n))
+		}},
+		{"left-transposed", n, n, n, 1, func(g *graph.Builder) *graph.Value {
+			return g.Apply(graph.MatMul{TransposeX: true}, matrix(g, "x", n, n), matrix(g, "y", n, n))
+		}},
+		{"right-transposed", n, n, n, 1, func(g *graph.Builder) *graph.Value {
+			return g.Apply(graph.MatMul{TransposeY: true}, matrix(g, "x", n, n), matrix(g, "y", n, n))
+		}},
+		{"both-transposed", n, n, n, 1, func(g *graph.Builder) *graph.Value {
+			return g.Apply(graph.MatMul{TransposeX: true, TransposeY: true}, matrix(g, "x", n, n), matrix(g, "y", n, n))
+		}},
+		{"odd", n - 1, n + 1, n - 3, 1, func(g *graph.Builder) *graph.Value {
+			return g.MatMul(matrix(g, "x", n-1, n-3), matrix(g, "y", n-3, n+1))
+		}},
+		{"constant", n, n, n, 1, func(g *graph.Builder) *graph.Value {
+			return g.MatMul(matrix(g, "x", n, n), g.Const("w", graph.F32(ramp(n*n)), n, n))
+		}},
+		{"batched", n / 2, n / 2, n / 2, 16, func(g *graph.Builder) *graph.Value {
+			return g.MatMul(matrix(g, "x", 16, n/2, n/2), matrix(g, "y", 16, n/2, n/2))
+		}},
+		{"batched-right-transposed", n / 4, n / 4, n / 4, 48, func(g *graph.Builder) *graph.Value {
+			return g.Apply(graph.MatMul{TransposeY: true}, matrix(g, "x", 48, n/4, n/4), matrix(g, "y", 48, n/4, n/4))
+		}},
+		{"attention-scores", 197, 197, 64, 12, func(g *graph.Builder) *graph.Value {
+			return g.Apply(graph.MatMul{TransposeY: true}, matrix(g, "x", 12, 197, 64), matrix(g, "y", 12, 197, 64))
+		}},
+	}
+	var sides []contender
+	for _, f := range forms {
+		sides = append(sides, ours(b, "embedded", f.build))
+	}
+	best := race(b, 5, sides...)
+	for i, f := range forms {
+		best[i] = 2 * float64(f.batch*f.m*f.n) * float64(f.k) / best[i] / 1e9
+		b.ReportMetric(100*best[i]/best[0], f.name+"-%-of-plain")
+	}
+	b.ReportMetric(best[0], "GFLOP/s")
+}
+
+// BenchmarkFewRows is the rate at which products of few rows read their right
+// operand, and the ratio to the rate at which the engine streams one as large
+// through a sum.
+func BenchmarkFewRows(b *testing.B) {
+	const n = 4096
+	for _, m := range []int{1, 4, 8} {
+		b.Run(fmt.Sprint("M=", m), func(b *testing.B) {
+			x := func(g *graph.Builder) *graph.Value { return g.Input("x", m, n) }
+			y := func(g *graph.Builder) *graph.Value { return g.Input("y", n, n) }
+			best := race(b, 5,
+				ours(b, "embedded", func(g *graph.Builder) *graph.Value {
+					return g.Linear(x(g), g.Const("w", graph.F32(ramp(n*n)), n, n), nil)
+				}),
+				ours(b, "embedded", func(g *graph.Builder) *graph.Value { return g.MatMul(x(g), y(g)) }),
+				ours(b, "embedded", func(g *graph.Builder) *graph.Value {
+					return g.Apply(graph.MatMul{TransposeY: true}, x(g), y(g))
+				}),
+				ours(b, "embedded", func(g *graph.Builder) *graph.Value {
+					return g.Apply(graph.Reduce{Fn: graph.Sum, Axes: []int{0, 1}}, y(g))
+				}))
+			for i, name := range []string{"constant", "plain", "transposed"} {
+				b.ReportMetric(4*n*n/best[i]/1e9, name+"-GB/s")
+				b.ReportMetric(100*best[3]/best[i], name+"-%-of-sum")
+			}
+		})
+	}
+}

@@ -24,6 +24,7 @@ type multiply func(w *worker, m, n, k int, a, b view, c []float32, ldc int, add 
 // the partition: the value of an element depends on the shapes alone.
 type tiles struct {
 	*simd.Matrix
+	vector *simd.Vector
 	depth  int // of a block: a sliver of b fills the L1 cache
 	rows   int // of a block of a, a quarter of the L2 cache
 	cols   int // of a block of b on one worker, half of the L2 cache
@@ -40,17 +41,17 @@ const (
 )
 
 // newTiles derives the blocks from the sizes of the caches in bytes.
-func newTiles(m *simd.Matrix, l1, l2 int) *tiles {
-	t := &tiles{Matrix: m, shared: sharedMax, lanes: lanesMax}
+func newTiles(m *simd.Matrix, v *simd.Vector, l1, l2 int) *tiles {
+	t := &tiles{Matrix: m, vector: v, shared: sharedMax, lanes: lanesMax}
 	t.depth = min(max(l1/(4*m.NR)/64*64, 128), 512)
 	t.rows = max(l2/4/(4*t.depth)/m.MR, 1) * m.MR
 	t.cols = max(l2/2/(4*t.depth)/m.NR, 1) * m.NR
 	return t
 }
 
-// hostTiles are the tiles for this machine's caches; 32 KiB and 1 MiB where
-// they are not known.
-func hostTiles(m *simd.Matrix) *tiles {
+// hostTiles are the tiles of l for this machine's caches; 32 KiB and 1 MiB
+// where they are not known.
+func hostTiles(l simd.Level) *tiles {
 	l1, l2 := cpuid.CPU.Cache.L1D, cpuid.CPU.Cache.L2
 	if l1 <= 0 {
 		l1 = 32 << 10
@@ -58,7 +59,7 @@ func hostTiles(m *simd.Matrix) *tiles {
 	if l2 <= 0 {
 		l2 = 1 << 20
 	}
-	return newTiles(m, l1, l2)
+	return newTiles(simd.MatrixFor(l), simd.VectorFor(l), l1, l2)
 }
 
 // side is an operand of a packed product, as lanes along k: the rows of a or
@@ -160,11 +161,18 @@ func (t *tiles) alone(pa, pb []float32, a, b side, c []float32, ldc int, bias []
 	}
 }
 
-// all packs depths [from, from+k) of all lanes.
+// all packs depths [from, from+k) of all lanes. Memory that is contiguous along
+// lanes is read some depths at a time, across all slivers.
 func (s *side) all(dst []float32, from, k int) slivers {
 	p := slivers{dst, s.width * k}
-	for i := range s.slivers() {
-		s.sliver(dst[i*p.step:], 0, i, from, k)
+	some := k
+	if s.lane == 1 {
+		some = lineElems
+	}
+	for q := 0; q < k; q += some {
+		for i := range s.slivers() {
+			s.sliver(dst[i*p.step+q*s.width:], 0, i, from+q, min(some, k-q))
+		}
 	}
 	return p
 }

@@ -11,11 +11,12 @@ const (
 	maxItems  = 64
 	itemCols  = 512
 
-	gemmFlopsPerNs = 60 // one core, estimate for the partition only
+	gemmFlopsPerNs = 60 // one core, estimates for the partition only
+	dotBytesPerNs  = 15
 )
 
-// gemm plans p. There are two ways: each worker packs what its item needs, or
-// all pack together what then all read.
+// gemm plans p. Either each worker packs what its item needs, or all pack
+// together what then all read, or a single row meets b as it is.
 func (t *tiles) gemm(c *compiler, p product) step {
 	g := &packedProduct{product: p, tiles: t, left: t.left(view{p.a, p.k, 1}, p.m, p.k), right: t.right(view{p.b, p.n, 1}, p.n, p.k)}
 	if p.aT {
@@ -31,6 +32,9 @@ func (t *tiles) gemm(c *compiler, p product) step {
 	}
 	flops := 2 * float64(p.m) * float64(p.n) * float64(p.k)
 	many := len(p.aAt) >= manyProducts && flops <= smallProduct
+	if g.fixed == nil && p.m == 1 && p.bT {
+		return g.planDots(c)
+	}
 	if g.fixed == nil && (many || p.m <= 2*t.MR) {
 		return g.planAlone(c)
 	}
@@ -51,6 +55,9 @@ func (g *packedProduct) planAlone(c *compiler) step {
 	if len(g.aAt) < maxItems {
 		_, cols = g.split(g.m, g.n, g.k, maxItems/len(g.aAt))
 	}
+	if !g.bT { // rows of b are read in long pieces
+		cols = max(cols, min(g.n, itemCols))
+	}
 	blocks := ceilDiv(g.n, cols)
 	depth := min(g.k, g.depth)
 	left := min(roundUp(g.m, g.MR), g.tiles.rows) * depth
@@ -65,6 +72,23 @@ func (g *packedProduct) planAlone(c *compiler) step {
 				bias = bias[j:]
 			}
 			g.alone(w.panels[:left], w.panels[left:], a, b.part(j, min(cols, g.n-j)), g.c[i*g.m*g.n+j:], g.n, bias, false)
+		}
+	})}
+}
+
+// planDots plans a single row times columns that are contiguous along k: such a
+// product is bound by reading b, and packing it would take as long.
+func (g *packedProduct) planDots(c *compiler) step {
+	bytes := 4 * float64(g.k)
+	return step{c.loop(len(g.aAt)*g.n, bytes/dotBytesPerNs, func(_ *worker, lo, hi int) {
+		for item := lo; item < hi; item++ {
+			i, j := item/g.n, item%g.n
+			a, b := g.a[g.aAt[i]:][:g.k], g.b[g.bAt[i]+j*g.k:][:g.k]
+			sum := g.vector.Dot(a, b)
+			if g.bias != nil {
+				sum += float64(g.bias[j])
+			}
+			g.c[item] = float32(sum)
 		}
 	})}
 }

@@ -20,17 +20,17 @@ func eighths(r *rand.Rand, n int) []float32 {
 }
 
 // smallTiles have blocks of a few tiles, so that small shapes cross them all.
-func smallTiles(m *simd.Matrix) *tiles {
-	return &tiles{Matrix: m, depth: 12, rows: 2 * m.MR, cols: 2 * m.NR, shared: 40 * (5*m.MR + 3*m.NR), lanes: 4 * m.NR}
+func smallTiles(l simd.Level) *tiles {
+	m := simd.MatrixFor(l)
+	return &tiles{Matrix: m, vector: simd.VectorFor(l), depth: 12, rows: 2 * m.MR, cols: 2 * m.NR, shared: 40 * (5*m.MR + 3*m.NR), lanes: 4 * m.NR}
 }
 
 // eachTiles runs f for every level of this machine with small and with real
 // blocks.
 func eachTiles(t *testing.T, f func(t *testing.T, tiles *tiles)) {
 	for _, l := range simd.Levels() {
-		m := simd.MatrixFor(l)
-		t.Run(fmt.Sprint(l, "/small blocks"), func(t *testing.T) { f(t, smallTiles(m)) })
-		t.Run(fmt.Sprint(l, "/host's blocks"), func(t *testing.T) { f(t, hostTiles(m)) })
+		t.Run(fmt.Sprint(l, "/small blocks"), func(t *testing.T) { f(t, smallTiles(l)) })
+		t.Run(fmt.Sprint(l, "/host's blocks"), func(t *testing.T) { f(t, hostTiles(l)) })
 	}
 }
 
@@ -141,7 +141,7 @@ func TestProducts(t *testing.T) {
 // packed at a time, and depths beyond one block.
 func TestLargeProducts(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 8))
-	tiles := hostTiles(simd.MatrixFor(simd.Best()))
+	tiles := hostTiles(simd.Best())
 	for _, s := range [][3]int{
 		{lanesMax + 5, 9, 3}, {9, lanesMax + 5, 3}, {40, lanesMax + 5, 7}, {70, 90, 2*tiles.depth + 3},
 		{tiles.rows + 1, tiles.cols + 1, tiles.depth + 1}, {1, 700, 1100}, {29, 513, 600},
@@ -235,7 +235,7 @@ func TestProductsOfThreads(t *testing.T) {
 		{211, 131, 1500, 1, false}, {3, 900, 700, 1, false}, {3, 900, 700, 1, true}, {50, 60, 70, 20, false}, {90, 100, 300, 3, true},
 	}
 	for _, l := range simd.Levels() {
-		tiles := hostTiles(simd.MatrixFor(l))
+		tiles := hostTiles(l)
 		for _, tt := range tests {
 			r := rand.New(rand.NewPCG(13, 14))
 			p := product{m: tt.m, n: tt.n, k: tt.k, bFixed: tt.fixed}
@@ -273,7 +273,7 @@ func TestBlocksOfCaches(t *testing.T) {
 		{1, 1, 128, 14, 32},
 	}
 	for _, tt := range tests {
-		got := newTiles(wide, tt.l1, tt.l2)
+		got := newTiles(wide, nil, tt.l1, tt.l2)
 		if got.depth != tt.depth || got.rows != tt.rows || got.cols != tt.cols {
 			t.Errorf("caches of %d and %d bytes: %d × %d × %d, want %d × %d × %d",
 				tt.l1, tt.l2, got.depth, got.rows, got.cols, tt.depth, tt.rows, tt.cols)
