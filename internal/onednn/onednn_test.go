@@ -273,3 +273,66 @@ func TestOperations(t *testing.T) {
 		})
 	}
 }
+
+// TestPost: functions are applied in order, with their parameters.
+func TestPost(t *testing.T) {
+	x := context(t, system(t))
+	a, b, c := []float32{1, 2}, []float32{3, -1}, make([]float32, 1)
+	src, weights, dst := tensor(t, x, a, 1, 2), tensor(t, x, b, 2, 1), tensor(t, x, c, 1, 1)
+	p, err := x.Matmul(src.Layout, weights.Layout, nil, dst.Layout, Post{Linear, 2, -7}, Post{ReLU, 0.5, 0}, Post{Square, 0, 0})
+	require.NoError(t, err)
+	run(t, p, Arg{Src, src}, Arg{Weights, weights}, Arg{Dst, dst})
+	require.Equal(t, []float32{6.25}, c) // 1 → 2·1 − 7 = −5 → −2.5 → 6.25
+}
+
+// TestOpenLayouts: a convolution in layouts of the library's choice gives what
+// the one in plain layouts does.
+func TestOpenLayouts(t *testing.T) {
+	x := context(t, system(t))
+	const ch, side = 20, 7
+	a, b := noise(ch*side*side), noise(ch*ch*9)
+	open := func(dims ...int) *Layout {
+		l, err := x.Any(F32, dims...)
+		require.NoError(t, err)
+		return l
+	}
+	moved := func(m *Memory, to *Layout, data []float32) *Memory {
+		out, err := x.NewMemory(to, data)
+		require.NoError(t, err)
+		r, err := x.Reorder(m.Layout, to)
+		require.NoError(t, err)
+		run(t, r, Arg{Src, m}, Arg{Dst, out})
+		return out
+	}
+	win := Window{Stride: [2]int{1, 1}, Dilation: [2]int{1, 1}, Before: [2]int{1, 1}, After: [2]int{1, 1}}
+	want := make([]float32, len(a))
+	src, weights, dst := tensor(t, x, a, 1, ch, side, side), tensor(t, x, b, ch, ch, 3, 3), tensor(t, x, want, 1, ch, side, side)
+	plain, err := x.Convolution(src.Layout, weights.Layout, nil, dst.Layout, win)
+	require.NoError(t, err)
+	run(t, plain, Arg{Src, src}, Arg{Weights, weights}, Arg{Dst, dst})
+
+	p, err := x.Convolution(open(1, ch, side, side), open(ch, ch, 3, 3), nil, open(1, ch, side, side), win)
+	require.NoError(t, err)
+	in := moved(src, p.Layout(Src), Alloc(p.Layout(Src).Bytes()))
+	filter := moved(weights, p.Layout(Weights), Alloc(p.Layout(Weights).Bytes()))
+	out, err := x.NewMemory(p.Layout(Dst), Alloc(p.Layout(Dst).Bytes()))
+	require.NoError(t, err)
+	run(t, p, Arg{Src, in}, Arg{Weights, filter}, Arg{Dst, out})
+	got := make([]float32, len(a))
+	moved(out, dst.Layout, got)
+	require.InDeltaSlice(t, want, got, 1e-4)
+}
+
+func TestRunDoesNotAllocate(t *testing.T) {
+	x := context(t, system(t))
+	m := tensor(t, x, noise(64), 8, 8)
+	p, err := x.Eltwise(ReLU, m.Layout, 0, 0)
+	require.NoError(t, err)
+	c, err := p.Call(Arg{Src, m}, Arg{Dst, m})
+	require.NoError(t, err)
+	require.Zero(t, testing.AllocsPerRun(100, func() {
+		if c.Run() != nil {
+			panic("failed")
+		}
+	}))
+}

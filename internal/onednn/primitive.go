@@ -313,16 +313,16 @@ type execArg struct {
 
 // Call is a primitive bound to its operands.
 type Call struct {
-	lib  *Lib
-	what string
-	h    handle
-	args []execArg
-	keep *Context // and with it the operands' memory
+	lib   *Lib
+	what  string
+	args  []execArg
+	words [4]uintptr // arguments of dnnl_primitive_execute
+	keep  *Context   // and with it the operands' memory
 }
 
 // Call binds operands, all that the primitive has, in their layouts.
 func (p *Primitive) Call(args ...Arg) (*Call, error) {
-	c := &Call{lib: p.x.lib, what: p.what, h: p.h, keep: p.x}
+	c := &Call{lib: p.x.lib, what: p.what, keep: p.x}
 	for _, a := range args {
 		want := p.want[a.ID]
 		if want == nil || a.Memory == nil || !p.x.Equal(want, a.Memory.Layout) {
@@ -338,15 +338,16 @@ func (p *Primitive) Call(args ...Arg) (*Call, error) {
 			return nil, fmt.Errorf("onednn: %s: operand %d is missing", p.what, id)
 		}
 	}
+	c.words = [4]uintptr{p.h, c.lib.stream, uintptr(len(c.args)), uintptr(unsafe.Pointer(&c.args[0]))}
 	return c, nil
 }
 
-// Run executes the call and waits for its end. It allocates nothing.
+// Run executes the call and waits for its end. It allocates nothing: the
+// arguments lie ready.
 func (c *Call) Run() error {
-	st, _, _ := purego.SyscallN(c.lib.execute, c.h, c.lib.stream, uintptr(len(c.args)),
-		uintptr(unsafe.Pointer(&c.args[0])))
+	st, _, _ := purego.SyscallN(c.lib.execute, c.words[:]...)
 	if Status(st) == 0 {
-		st, _, _ = purego.SyscallN(c.lib.wait, c.lib.stream)
+		st, _, _ = purego.SyscallN(c.lib.wait, c.words[1:2]...)
 	}
 	runtime.KeepAlive(c)
 	if Status(st) != 0 {

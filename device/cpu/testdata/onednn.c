@@ -63,7 +63,7 @@ int main(int argc, char **argv) {
 	CHECK(dnnl_memory_desc_init_by_tag(&b, 2, (dnnl_dims_t){k, n}, dnnl_f32, dnnl_ab));
 	CHECK(dnnl_memory_desc_init_by_tag(&c, 2, (dnnl_dims_t){m, n}, dnnl_f32, dnnl_ab));
 	want = b;
-	if (argv[5][1] == 'a' /* packed */)
+	if (argv[5][1] == 'a') // packed
 		CHECK(dnnl_memory_desc_init_by_tag(&want, 2, (dnnl_dims_t){k, n}, dnnl_f32, dnnl_format_tag_any));
 	dnnl_matmul_desc_t desc;
 	dnnl_primitive_desc_t pd;
