@@ -7,8 +7,8 @@ import (
 )
 
 // Blocks of packed attention: the scores of attentionSlivers slivers of queries
-// for attentionKeys keys, once as rows and once as slivers, stay in L2 with the
-// keys and values that they meet.
+// for up to attentionKeys keys, once as rows and once as slivers, stay in L2
+// with the keys and values that they meet.
 const (
 	attentionSlivers = 4
 	attentionKeys    = 256
@@ -27,6 +27,7 @@ type packedAttention struct {
 	*tiles
 	vector       *simd.Vector
 	block        int // queries of an item
+	span         int // keys of a block, in whole slivers
 	keysPacked   int // values of a head's packed keys
 	valuesPacked int
 }
@@ -38,9 +39,9 @@ func (t *tiles) attention(v *simd.Vector) func(c *compiler, p attention) step {
 			return planAttention(c, p)
 		}
 		g := &packedAttention{attention: p, tiles: t, vector: v,
-			block:      even(p.queries, attentionSlivers*t.MR, t.MR),
+			block: even(p.queries, attentionSlivers*t.MR, t.MR), span: attentionKeys / t.NR * t.NR,
 			keysPacked: roundUp(p.keys, t.NR) * p.d, valuesPacked: roundUp(p.dv, t.NR) * p.keys}
-		c.needScratch(g.block * (p.d + 2*min(p.keys, attentionKeys) + 2))
+		c.needScratch(g.block * (p.d + 2*min(p.keys, g.span) + 2))
 		heads := min(p.heads, max(1, sharedMax/(g.keysPacked+g.valuesPacked))) // packed at a time
 		c.needShared(heads * (g.keysPacked + g.valuesPacked))
 		var s step
@@ -91,7 +92,7 @@ func (g *packedAttention) compute(scratch, keys, values []float32, head, from, n
 		scratch = scratch[elems:]
 		return part
 	}
-	wide := min(g.keys, attentionKeys)
+	wide := min(g.keys, g.span)
 	left, weights := take(roundUp(n, g.MR)*g.d), take(roundUp(n, g.MR)*wide)
 	scores, top, sum := take(n*wide), take(n), take(n)
 	fill(top, float32(math.Inf(-1)))
@@ -106,8 +107,8 @@ func (g *packedAttention) compute(scratch, keys, values []float32, head, from, n
 	if g.causal {
 		seen = from + n
 	}
-	for s := 0; s < seen; s += attentionKeys {
-		count := min(attentionKeys, seen-s)
+	for s := 0; s < seen; s += g.span {
+		count := min(g.span, seen-s)
 		g.tiles.block(n, count, g.d, slivers{left, g.MR * g.d}, slivers{keys[s*g.d:], g.NR * g.d}, scores, count, nil, false)
 		for i := range n {
 			g.weigh(scores[i*count:(i+1)*count], y[i*g.dv:(i+1)*g.dv], &top[i], &sum[i], head, from+i, s)
