@@ -40,6 +40,9 @@ func (t *tiles) conv(s simd.Shift) func(c *compiler, p convolution) step {
 		}
 		g := &packedConv{convolution: p, tiles: t, shift: s, channels: p.filter[1], filters: p.filter[0] / p.Groups}
 		g.source()
+		if g.turns() {
+			return g.planTurned(c)
+		}
 		g.partition()
 		c.needShared(g.framed + g.gatherings)
 		c.needScratch(g.block * g.depthBlock)
@@ -83,7 +86,7 @@ func (g *packedConv) partition() {
 	most := max(convPixelBlock/2, min(convPixelBlock, ceilDiv(g.pixels*maps, convItems)))
 	g.block = even(g.pixels, most, g.NR)
 	g.blocks = ceilDiv(g.pixels, g.block)
-	g.share = ceilDiv(g.slivers, min(ceilDiv(convItems, maps*g.blocks), ceilDiv(g.slivers, convShare)))
+	g.share = ceilDiv(g.slivers, min(max(1, convItems/(maps*g.blocks)), ceilDiv(g.slivers, convShare)))
 	g.shares = ceilDiv(g.slivers, g.share)
 	if all := maps * g.blocks * g.block * g.terms; g.shares > 1 && all <= sharedMax {
 		g.gatherings = all
