@@ -37,8 +37,8 @@ type candidate struct {
 func candidates() []candidate {
 	return append(systemCandidates(), []candidate{
 		{"embedded", openEmbedded},
-		{"onednn", openOneDNN},
 		{"openblas", func(threads int) (*library, error) { return openOpenBLAS(threads) }},
+		{"onednn", openOneDNN},
 		{"gonum", openGonum},
 	}...)
 }
