@@ -1,20 +1,20 @@
-// Package cpu is the embedded CPU engine: pure Go with gonum's BLAS, present
-// on every host and needing nothing installed.
+// Package cpu is the CPU engine: kernels embedded in the program, present on
+// every host and needing nothing installed, or those of an installed library.
 //
 // # Arithmetic
 //
-// Tensors are float32. Products are gonum's Sgemm on tiles, accumulated in
-// float32 over blocks of at most 4096 terms; statistics and reductions
-// accumulate in float64; functions without a one-instruction form are computed
-// in float64 and rounded once. Booleans are stored as 0 and 1.
+// Tensors are float32. Products accumulate in float32, the embedded ones over
+// blocks of at most 512 terms that are added in order; statistics and reductions
+// accumulate in float64. Booleans are stored as 0 and 1.
 //
 // # Memory
 //
 // Compile allocates all buffers: one arena in which intermediate results with
 // disjoint lifetimes share space, the inputs and outputs, and a bounded
-// scratch per worker. Constants are read where the graph keeps them; only a
-// constant right operand of a matrix product stored [K, N] gets one transposed
-// copy. Run allocates nothing.
+// scratch, per worker and for all of them. Constants are read where the graph
+// keeps them; a constant right operand of a matrix product gets one copy in the
+// order in which its kernel reads it, and so do the filters of a convolution.
+// Run allocates nothing.
 //
 // # Staging
 //

@@ -35,8 +35,11 @@ func matrix(a asm) {
 	copyLanes(a, 16)
 }
 
-// unroll is the number of depths per turn of a tile's loop.
-const unroll = 4
+// unroll is the number of depths per turn of a tile's loop, 2^unrollBits.
+const (
+	unrollBits = 2
+	unroll     = 1 << unrollBits
+)
 
 // tile writes Matrix.Tile for tiles of height × two vectors: for each number
 // of rows a body of its own, so that few rows cost few products.
@@ -78,17 +81,7 @@ func (v vector) rows(a asm, t tileRegs, r, height int) {
 	name := func(s string) string { return fmt.Sprintf("%s%d", s, r) }
 	bytes := 4 * v.lanes
 
-	a.MOVQ(t.c, reg.RDX)
-	for i := range r {
-		a.PREFETCHT0(operand.Mem{Base: reg.RDX})
-		a.PREFETCHT0(operand.Mem{Base: reg.RDX, Disp: 2*bytes - 4})
-		if v.lanes == 16 {
-			a.PREFETCHT0(operand.Mem{Base: reg.RDX, Disp: bytes})
-		}
-		if i < r-1 {
-			a.ADDQ(t.ldc, reg.RDX)
-		}
-	}
+	a.prefetch(t, r, bytes)
 	for i := range 2 * r * sets {
 		a.zero(v.regs[i])
 	}
@@ -104,27 +97,7 @@ func (v vector) rows(a asm, t tileRegs, r, height int) {
 			}
 		}
 	}
-	a.MOVQ(t.k, reg.RCX)
-	a.SHRQ(operand.U8(2), reg.RCX)
-	a.JEQ(operand.LabelRef(name("tail")))
-	a.Label(name("loop"))
-	for u := range unroll {
-		depth(u)
-	}
-	a.ADDQ(operand.U32(4*unroll*height), t.a)
-	a.ADDQ(operand.U32(2*unroll*bytes), t.b)
-	a.DECQ(reg.RCX)
-	a.JNE(operand.LabelRef(name("loop")))
-	a.Label(name("tail"))
-	a.ANDQ(operand.U8(unroll-1), t.k)
-	a.JEQ(operand.LabelRef(name("sum")))
-	a.Label(name("next"))
-	depth(0)
-	a.ADDQ(operand.U8(4*height), t.a)
-	a.ADDQ(operand.U32(2*bytes), t.b)
-	a.DECQ(t.k)
-	a.JNE(operand.LabelRef(name("next")))
-	a.Label(name("sum"))
+	a.depths(t, depth, 4*height, 2*bytes, name)
 	for n := sets / 2; n > 0; n /= 2 {
 		for set := range n {
 			for row := range r {
@@ -135,6 +108,47 @@ func (v vector) rows(a asm, t tileRegs, r, height int) {
 		}
 	}
 	a.finish(v, t, r, func(row, half int) reg.VecPhysical { return sum(0, row, half) }, rest, name)
+}
+
+// prefetch fetches r rows of c of two vectors each.
+func (a asm) prefetch(t tileRegs, r, bytes int) {
+	a.MOVQ(t.c, reg.RDX)
+	for i := range r {
+		a.PREFETCHT0(operand.Mem{Base: reg.RDX})
+		a.PREFETCHT0(operand.Mem{Base: reg.RDX, Disp: 2*bytes - 4})
+		if bytes == 64 {
+			a.PREFETCHT0(operand.Mem{Base: reg.RDX, Disp: bytes})
+		}
+		if i < r-1 {
+			a.ADDQ(t.ldc, reg.RDX)
+		}
+	}
+}
+
+// depths runs depth for each of t.k depths, which are left and right bytes
+// apart in the slivers.
+func (a asm) depths(t tileRegs, depth func(u int), left, right int, name func(string) string) {
+	a.MOVQ(t.k, reg.RCX)
+	a.SHRQ(operand.U8(unrollBits), reg.RCX)
+	a.JEQ(operand.LabelRef(name("tail")))
+	a.Label(name("loop"))
+	for u := range unroll {
+		depth(u)
+	}
+	a.ADDQ(operand.U32(unroll*left), t.a)
+	a.ADDQ(operand.U32(unroll*right), t.b)
+	a.DECQ(reg.RCX)
+	a.JNE(operand.LabelRef(name("loop")))
+	a.Label(name("tail"))
+	a.ANDQ(operand.U8(unroll-1), t.k)
+	a.JEQ(operand.LabelRef(name("sum")))
+	a.Label(name("next"))
+	depth(0)
+	a.ADDQ(operand.U8(left), t.a)
+	a.ADDQ(operand.U32(right), t.b)
+	a.DECQ(t.k)
+	a.JNE(operand.LabelRef(name("next")))
+	a.Label(name("sum"))
 }
 
 // zero clears a whole register.
