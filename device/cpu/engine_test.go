@@ -208,13 +208,14 @@ func TestMemoryOfDeepGraph(t *testing.T) {
 		}
 		b.Output("y", x)
 	})
+	e := open(t, cpu.Config{Threads: 2})
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	p, err := open(t, cpu.Config{Threads: 2}).Compile(g, device.Options{})
+	p, err := e.Compile(g, device.Options{})
 	require.NoError(t, err)
 	runtime.ReadMemStats(&after)
-	if got := after.TotalAlloc - before.TotalAlloc; got > 7*4*n*n+1<<20 {
-		t.Errorf("compile allocated %d bytes, want at most 7 activations of %d and 1 MiB of scratch", got, 4*n*n)
+	if got := after.TotalAlloc - before.TotalAlloc; got > 7*4*n*n {
+		t.Errorf("compile allocated %d bytes, want at most 7 activations of %d", got, 4*n*n)
 	}
 	require.NoError(t, p.Close())
 }
