@@ -43,8 +43,8 @@ const (
 	div
 	fma    // x·y + z, one rounding
 	fnma   // z − x·y, one rounding
-	lower  // the smaller; y where one of them is NaN
-	higher // the larger; y where one of them is NaN
+	lower  // the smaller; NaN where y is, y or NaN where only x is
+	higher // the larger; NaN where y is, y or NaN where only x is
 	sqrt
 	nearest // integer, ties to even
 	floor
@@ -59,7 +59,7 @@ const (
 	right    // the sign fills
 	toInt    // to the nearest int32
 	fromInt  // from int32
-	times2to // x·2^y for an integral float y in [−300, 300], one rounding where the result is subnormal
+	times2to // x·2^y for an integral float y in [−252, 252], one rounding where the result is subnormal
 
 	less      // mask; false where one is NaN
 	lessEqual // mask; false where one is NaN
