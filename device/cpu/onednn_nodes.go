@@ -11,14 +11,16 @@ import (
 // oneDNNNodes are the operations that oneDNN takes over. A planner declines
 // (ok false) what the library lacks or computes with its reference loops, and
 // before it plans any copy.
+//
+// What loses a NaN stays with the embedded kernels: the library's maxima and
+// clamps return the other operand, and its softmax clears the rest of the row
+// (2.6.3 and 3.7.2).
 var oneDNNNodes = func() map[string]func(o *oneDNN, n *graph.Node) (s step, ok bool, err error) {
 	t := map[string]func(o *oneDNN, n *graph.Node) (step, bool, error){
 		"linear":     (*oneDNN).linear,
 		"matmul":     (*oneDNN).matmul,
 		"conv":       (*oneDNN).conv,
-		"max_pool":   (*oneDNN).pool,
 		"avg_pool":   (*oneDNN).pool,
-		"softmax":    (*oneDNN).softmax,
 		"layer_norm": (*oneDNN).layerNorm,
 	}
 	for fn := range oneDNNUnary {
@@ -54,28 +56,30 @@ func usable(p *onednn.Primitive, err error) (bool, error) {
 	return err == nil && !p.IsReference(), err
 }
 
-// oneDNNUnary are the elementwise functions of the library's.
-var oneDNNUnary = map[graph.UnaryFn]func(u graph.Unary) onednn.Post{
-	graph.ReLU:        fixedPost(onednn.ReLU, 0, 0),
-	graph.ReLU6:       fixedPost(onednn.Clip, 0, 6),
-	graph.GELU:        fixedPost(onednn.GELUErf, 0, 0),
-	graph.GELUTanh:    fixedPost(onednn.GELUTanh, 0, 0),
-	graph.GELUSigmoid: fixedPost(onednn.Swish, 1.702, 0),
-	graph.SiLU:        fixedPost(onednn.Swish, 1, 0),
-	graph.Sigmoid:     fixedPost(onednn.Logistic, 0, 0),
-	graph.Tanh:        fixedPost(onednn.Tanh, 0, 0),
-	graph.Abs:         fixedPost(onednn.Abs, 0, 0),
-	graph.Square:      fixedPost(onednn.Square, 0, 0),
-	graph.LeakyReLU:   func(u graph.Unary) onednn.Post { return onednn.Post{Fn: onednn.ReLU, Alpha: float32(u.A)} },
-	graph.MulScalar:   func(u graph.Unary) onednn.Post { return onednn.Post{Fn: onednn.Linear, Alpha: float32(u.A)} },
+// oneDNNUnary are the elementwise functions of the library's, applied in order.
+var oneDNNUnary = map[graph.UnaryFn]func(u graph.Unary) []onednn.Post{
+	// max(x, 0) in a form that keeps NaNs: the library's relu does so for α ≠ 0
+	// only. The second function makes −0 a 0.
+	graph.ReLU:        posts(onednn.Post{Fn: onednn.ELU}, onednn.Post{Fn: onednn.Linear, Alpha: 1}),
+	graph.GELU:        posts(onednn.Post{Fn: onednn.GELUErf}),
+	graph.GELUTanh:    posts(onednn.Post{Fn: onednn.GELUTanh}),
+	graph.GELUSigmoid: posts(onednn.Post{Fn: onednn.Swish, Alpha: 1.702}),
+	graph.SiLU:        posts(onednn.Post{Fn: onednn.Swish, Alpha: 1}),
+	graph.Sigmoid:     posts(onednn.Post{Fn: onednn.Logistic}),
+	graph.Tanh:        posts(onednn.Post{Fn: onednn.Tanh}),
+	graph.Abs:         posts(onednn.Post{Fn: onednn.Abs}),
+	graph.Square:      posts(onednn.Post{Fn: onednn.Square}),
+	graph.MulScalar: func(u graph.Unary) []onednn.Post {
+		return []onednn.Post{{Fn: onednn.Linear, Alpha: float32(u.A)}}
+	},
 }
 
-func fixedPost(fn onednn.Eltwise, alpha, beta float32) func(graph.Unary) onednn.Post {
-	return func(graph.Unary) onednn.Post { return onednn.Post{Fn: fn, Alpha: alpha, Beta: beta} }
+func posts(p ...onednn.Post) func(graph.Unary) []onednn.Post {
+	return func(graph.Unary) []onednn.Post { return p }
 }
 
 var oneDNNBinary = map[graph.BinaryFn]onednn.BinaryFn{
-	graph.Add: onednn.Add, graph.Sub: onednn.Sub, graph.Mul: onednn.Mul, graph.Maximum: onednn.Max, graph.Minimum: onednn.Min,
+	graph.Add: onednn.Add, graph.Sub: onednn.Sub, graph.Mul: onednn.Mul,
 }
 
 // fused follows a result through elementwise functions that nothing else
@@ -90,7 +94,7 @@ func (o *oneDNN) fused(v *graph.Value) (post []onednn.Post, final *graph.Value) 
 		if !ok || oneDNNUnary[u.Fn] == nil {
 			break
 		}
-		post, v = append(post, oneDNNUnary[u.Fn](u)), n.Out[0]
+		post, v = append(post, oneDNNUnary[u.Fn](u)...), n.Out[0]
 	}
 	return post, v
 }
@@ -290,11 +294,11 @@ func (o *oneDNN) mapped(n *graph.Node, p *onednn.Primitive, plain *onednn.Layout
 func (o *oneDNN) unary(n *graph.Node) (step, bool, error) {
 	u := n.Op.(graph.Unary)
 	now, plain, err := o.lies(n.In[0])
-	if err != nil || now == plain {
+	post := oneDNNUnary[u.Fn](u)
+	if err != nil || now == plain || len(post) > 1 {
 		return nil, false, err
 	}
-	post := oneDNNUnary[u.Fn](u)
-	p, err := o.x.Eltwise(post.Fn, now, post.Alpha, post.Beta)
+	p, err := o.x.Eltwise(post[0].Fn, now, post[0].Alpha, post[0].Beta)
 	if ok, err := usable(p, err); !ok || err != nil {
 		return nil, ok, err
 	}
@@ -339,11 +343,9 @@ func (o *oneDNN) binary(n *graph.Node) (step, bool, error) {
 func (o *oneDNN) pool(n *graph.Node) (step, bool, error) {
 	op := n.Op.(graph.Pool).Defaults()
 	in, out := n.In[0].Shape, n.Out[0].Shape
-	fn := onednn.MaxPool
-	if op.Fn == graph.AvgPool {
-		if fn = onednn.AvgPadded; op.ExcludePad {
-			fn = onednn.AvgUnpadded
-		}
+	fn := onednn.AvgPadded
+	if op.ExcludePad {
+		fn = onednn.AvgUnpadded
 	}
 	w := onednn.Window{Stride: op.Stride, Dilation: [2]int{1, 1},
 		Before: [2]int{op.Pad[0], op.Pad[2]}, After: [2]int{op.Pad[1], op.Pad[3]}}
@@ -386,24 +388,6 @@ func (o *oneDNN) pool(n *graph.Node) (step, bool, error) {
 		return nil, false, err
 	}
 	return append(s, o.do(p, onednn.Arg{ID: onednn.Src, Memory: src}, onednn.Arg{ID: onednn.Dst, Memory: to})), true, nil
-}
-
-// softmax runs along the last axis; along others 2.6 has reference loops only.
-// Its logarithm stays with the embedded kernels: 2.6 computes it to 2e-6.
-func (o *oneDNN) softmax(n *graph.Node) (step, bool, error) {
-	axis, s := n.Op.(graph.Softmax).Axis, n.In[0].Shape
-	if axis != len(s)-1 {
-		return nil, false, nil
-	}
-	l, err := o.x.Dense(onednn.F32, s.Elems()/s[axis], s[axis])
-	if err != nil {
-		return nil, false, err
-	}
-	p, err := o.x.Softmax(false, l, 1)
-	if ok, err := usable(p, err); !ok || err != nil {
-		return nil, ok, err
-	}
-	return o.mapped(n, p, l)
 }
 
 func (o *oneDNN) layerNorm(n *graph.Node) (s step, ok bool, err error) {
