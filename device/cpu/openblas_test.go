@@ -1,8 +1,11 @@
 package cpu
 
 import (
+	"bytes"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -18,6 +21,10 @@ func standIn(t *testing.T, macros ...string) candidate {
 	gcc, err := exec.LookPath("gcc")
 	if err != nil {
 		t.Skip("no gcc to compile a stand-in library with")
+	}
+	processor := map[string]string{"amd64": "x86_64", "arm64": "aarch64"}[runtime.GOARCH]
+	if machine, err := exec.Command(gcc, "-dumpmachine").Output(); err != nil || !strings.HasPrefix(string(machine), processor+"-") {
+		t.Skipf("gcc compiles for %s, this is %s", bytes.TrimSpace(machine), runtime.GOARCH) // under emulation
 	}
 	lib := filepath.Join(t.TempDir(), "libstandin.so")
 	source := filepath.Join("..", "..", "internal", "openblas", "testdata", "standin.c")
