@@ -16,6 +16,7 @@ import (
 	"fmt"
 
 	"devicemap/internal/graph"
+	"devicemap/internal/unavailable"
 )
 
 // Kind is the class of compute engine that a row of the map belongs to.
@@ -117,7 +118,7 @@ type Program interface {
 var (
 	// ErrUnavailable: this host or build lacks the engine. It wraps
 	// [errors.ErrUnsupported].
-	ErrUnavailable error = unavailable{}
+	ErrUnavailable = unavailable.New("not available")
 	// ErrRefused: the engine exists and declines this graph.
 	ErrRefused = errors.New("graph refused")
 	// ErrOutOfMemory: buffers or weights do not fit.
@@ -128,12 +129,6 @@ var (
 	// ErrClosed: the program or engine was closed before.
 	ErrClosed = errors.New("used after Close")
 )
-
-// unavailable keeps the wrapped sentinel out of the text that people read.
-type unavailable struct{}
-
-func (unavailable) Error() string { return "not available" }
-func (unavailable) Unwrap() error { return errors.ErrUnsupported }
 
 // UnsupportedError refuses an operation or a dtype that the engine has no
 // kernel for.

@@ -11,17 +11,13 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"devicemap/internal/unavailable"
 )
 
 // ErrUnavailable: this host, user or build cannot use a power source. It wraps
 // [errors.ErrUnsupported].
-var ErrUnavailable error = unavailable{}
-
-// unavailable keeps the wrapped sentinel out of the text that people read.
-type unavailable struct{}
-
-func (unavailable) Error() string { return "not available" }
-func (unavailable) Unwrap() error { return errors.ErrUnsupported }
+var ErrUnavailable = unavailable.New("not available")
 
 // source produces samples: a command that prints them, or gauges that are read
 // at each tick.

@@ -19,23 +19,18 @@
 package accelerate
 
 import (
-	"errors"
 	"fmt"
 	"sync"
 	"unsafe"
 
 	"github.com/ebitengine/purego"
+
+	"devicemap/internal/unavailable"
 )
 
 // ErrUnavailable: this host has no usable Accelerate. It wraps
 // [errors.ErrUnsupported].
-var ErrUnavailable error = unavailable{}
-
-// unavailable keeps the wrapped sentinel out of the text that people read.
-type unavailable struct{}
-
-func (unavailable) Error() string { return "accelerate: not available" }
-func (unavailable) Unwrap() error { return errors.ErrUnsupported }
+var ErrUnavailable = unavailable.New("accelerate: not available")
 
 // Lookup returns the address of a symbol.
 type Lookup func(name string) (uintptr, error)

@@ -9,6 +9,8 @@ import (
 	"unsafe"
 
 	"github.com/ebitengine/purego"
+
+	"devicemap/internal/unavailable"
 )
 
 // Handle is an opaque reference to an object of the library.
@@ -18,17 +20,11 @@ type Handle uintptr
 // only the low 32 bits of the result register count.
 type Status int32
 
-// unavailable keeps the wrapped sentinel out of the text that people read.
-type unavailable struct{}
-
-func (unavailable) Error() string { return "e5rt: no Neural Engine runtime" }
-func (unavailable) Unwrap() error { return errors.ErrUnsupported }
-
 // Failures that callers branch on.
 var (
 	// ErrUnavailable: this host or OS build lacks the library. It wraps
 	// [errors.ErrUnsupported].
-	ErrUnavailable error = unavailable{}
+	ErrUnavailable = unavailable.New("e5rt: no Neural Engine runtime")
 	// ErrClosed: the object was closed before.
 	ErrClosed = errors.New("e5rt: used after Close")
 	// ErrBusy: an object that depends on this one is still open.

@@ -11,17 +11,13 @@ import (
 	"unsafe"
 
 	"github.com/ebitengine/purego"
+
+	"devicemap/internal/unavailable"
 )
 
 // ErrUnavailable: this host or OS build has no usable IOReport. It wraps
 // [errors.ErrUnsupported].
-var ErrUnavailable error = unavailable{}
-
-// unavailable keeps the wrapped sentinel out of the text that people read.
-type unavailable struct{}
-
-func (unavailable) Error() string { return "ioreport: not available" }
-func (unavailable) Unwrap() error { return errors.ErrUnsupported }
+var ErrUnavailable = unavailable.New("ioreport: not available")
 
 // Lookup returns the address of a function or of data.
 type Lookup func(name string) (uintptr, error)

@@ -17,24 +17,19 @@ package libsystem
 import (
 	"bytes"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
 	"unsafe"
 
 	"github.com/ebitengine/purego"
+
+	"devicemap/internal/unavailable"
 )
 
 // ErrUnavailable: this host has no such library. It wraps
 // [errors.ErrUnsupported].
-var ErrUnavailable error = unavailable{}
-
-// unavailable keeps the wrapped sentinel out of the text that people read.
-type unavailable struct{}
-
-func (unavailable) Error() string { return "libsystem: not available" }
-func (unavailable) Unwrap() error { return errors.ErrUnsupported }
+var ErrUnavailable = unavailable.New("libsystem: not available")
 
 // Lookup returns the address of a function.
 type Lookup func(name string) (uintptr, error)

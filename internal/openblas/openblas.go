@@ -32,24 +32,19 @@
 package openblas
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"strings"
 	"unsafe"
 
 	"github.com/ebitengine/purego"
+
+	"devicemap/internal/unavailable"
 )
 
 // ErrUnavailable: this host has no usable OpenBLAS. It wraps
 // [errors.ErrUnsupported].
-var ErrUnavailable error = unavailable{}
-
-// unavailable keeps the wrapped sentinel out of the text that people read.
-type unavailable struct{}
-
-func (unavailable) Error() string { return "not available" }
-func (unavailable) Unwrap() error { return errors.ErrUnsupported }
+var ErrUnavailable = unavailable.New("not available")
 
 // Lookup returns the address of a symbol.
 type Lookup func(name string) (uintptr, error)

@@ -24,17 +24,13 @@ import (
 	"unsafe"
 
 	"github.com/ebitengine/purego"
+
+	"devicemap/internal/unavailable"
 )
 
 // ErrUnavailable: this host has no readable controller. It wraps
 // [errors.ErrUnsupported].
-var ErrUnavailable error = unavailable{}
-
-// unavailable keeps the wrapped sentinel out of the text that people read.
-type unavailable struct{}
-
-func (unavailable) Error() string { return "smc: not available" }
-func (unavailable) Unwrap() error { return errors.ErrUnsupported }
+var ErrUnavailable = unavailable.New("smc: not available")
 
 // Lookup returns the address of a function.
 type Lookup func(name string) (uintptr, error)
