@@ -86,18 +86,17 @@ func newAppleSet(lib *accelerate.Lib, threads int) (*appleSet, error) {
 	s.half = lib.Has(accelerate.MatMul) && s.passes("fp16 product", s.checkHalfProduct)
 	s.bnns = s.lib.Has(accelerate.CreateConvolution) && s.passes("convolution", s.checkConvolution)
 	s.scalars = s.lib.Has(accelerate.AddScalar) && s.lib.Has(accelerate.MulScalar) && s.passes("shift and scale", s.checkScalars)
-	plain := gonumKernels()
 	s.unary = map[graph.UnaryFn]bool{}
 	for _, fn := range graph.UnaryFns() {
 		u := graph.Unary{Fn: fn, A: 0.5, B: 2} // in the domain of every function
 		if f := s.chain(u); f != nil {
-			s.unary[fn] = s.passes(string(fn), func() error { return checkAppleUnary(f, plain.unary(u)) })
+			s.unary[fn] = s.passes(string(fn), func() error { return checkAppleUnary(f, unaryKernel(portable.Vector, u)) })
 		}
 	}
 	s.binary = map[graph.BinaryFn]accelerate.Func{}
 	for _, fn := range graph.BinaryFns() {
 		f, ok := appleBinaries[fn]
-		if ok && s.lib.Has(f) && s.passes(string(fn), func() error { return checkAppleBinary(s.lib.Zip(f), plain.binary(fn)) }) {
+		if ok && s.lib.Has(f) && s.passes(string(fn), func() error { return checkAppleBinary(s.lib.Zip(f), binaryKernel(portable.Vector, fn)) }) {
 			s.binary[fn] = f
 		}
 	}

@@ -1,9 +1,6 @@
 package cpu
 
-import (
-	"devicemap/internal/accelerate"
-	"devicemap/internal/graph"
-)
+import "devicemap/internal/accelerate"
 
 // appleShared bounds what a step keeps in the memory that workers share,
 // patches or scores, in values: 16 MiB.
@@ -106,14 +103,7 @@ func appleUnfold(p *convolution, dst, plane []float32, tap, from, to int) {
 		}
 		clear(line[:first])
 		clear(line[last:])
-		src := plane[iy*w:][:w]
-		if p.Stride[1] == 1 {
-			copy(line[first:last], src[first+shift:])
-			continue
-		}
-		for ox := first; ox < last; ox++ {
-			line[ox] = src[ox*p.Stride[1]+shift]
-		}
+		every(line[first:last], plane[iy*w:][first*p.Stride[1]+shift:w], p.Stride[1])
 	}
 }
 
@@ -141,7 +131,7 @@ func (s *appleSet) planAttention(c *compiler, p attention) step {
 	block := min(p.queries, max(1, appleShared/p.keys))
 	group := min(p.heads, max(1, appleShared/(block*p.keys)))
 	c.needShared(group * block * p.keys)
-	weigh := s.weigher(c.kernels, p)
+	weigh := p.weigher(c.kernels)
 	var steps step
 	for head := 0; head < p.heads; head += group {
 		for from := 0; from < p.queries; from += block {
@@ -173,27 +163,4 @@ func (s *appleSet) planAttention(c *compiler, p attention) step {
 		}
 	}
 	return steps
-}
-
-// weigher gives the function that turns a row of products q·k into the weights
-// of one query.
-func (s *appleSet) weigher(k *kernels, p attention) func(row []float32, head, query int) {
-	scale, add := k.unary(graph.Unary{Fn: graph.MulScalar, A: p.scale}), k.binary(graph.Add)
-	return func(row []float32, head, query int) {
-		seen := row
-		if p.causal {
-			seen = row[:query+1]
-		}
-		scale(seen, seen)
-		if p.mask != nil {
-			at := p.maskAt[head] + query*p.maskRow
-			if p.maskCol == 1 {
-				add(seen, seen, p.mask[at:at+len(seen)])
-			} else { // one value for the whole row
-				s.shift(seen, seen, p.mask[at])
-			}
-		}
-		k.softmax(seen, seen)
-		clear(row[len(seen):])
-	}
 }

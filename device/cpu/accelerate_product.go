@@ -37,14 +37,8 @@ func (s *appleSet) multiply(x appleMatrices) (step, error) {
 
 // appleProduct is the form of p over rows without gaps.
 func appleProduct(p product) accelerate.Product {
-	d := accelerate.Product{M: p.m, N: p.n, K: p.k, TransA: p.aT, TransB: p.bT, LDA: p.k, LDB: p.n, LDC: p.n}
-	if p.aT {
-		d.LDA = p.m
-	}
-	if p.bT {
-		d.LDB = p.k
-	}
-	return d
+	return accelerate.Product{M: p.m, N: p.n, K: p.k, TransA: p.aT, TransB: p.bT,
+		LDA: p.left().leading(), LDB: p.right().leading(), LDC: p.n}
 }
 
 // appleResults lists where the batch's results start.
@@ -92,8 +86,8 @@ func (s *appleSet) planHalfGemm(c *compiler, p product) step {
 	}
 	a, first := appleRound(c, p.a, p.aAt, p.m*p.k, p.aFixed)
 	b, second := appleRound(c, p.b, p.bAt, p.k*p.n, p.bFixed)
-	if err := c.budget.take("fp16 workspace", h.WorkspaceBytes(), 1); err != nil && c.err == nil {
-		c.err = err
+	if err := c.budget.take("fp16 workspace", h.WorkspaceBytes(), 1); err != nil {
+		c.fail(err)
 	}
 	cAt := appleResults(p)
 	st := append(first, second...)
@@ -122,20 +116,10 @@ func (h *appleHalves) at(i int) []uint16 { return h.data[h.slot[i]*h.size:][:h.s
 // and the step that writes them on every run unless they are fixed.
 func appleRound(c *compiler, data []float32, at []int, size int, fixed bool) (*appleHalves, step) {
 	h := &appleHalves{size: size}
-	slots := map[int]int{}
 	var from []int // by slot
-	for _, offset := range at {
-		slot, ok := slots[offset]
-		if !ok {
-			slot = len(from)
-			slots[offset], from = slot, append(from, offset)
-		}
-		h.slot = append(h.slot, slot)
-	}
+	from, h.slot = distinct(at)
 	if err := c.budget.take("operands in fp16", len(from)*size, 2); err != nil {
-		if c.err == nil {
-			c.err = err
-		}
+		c.fail(err)
 		return h, nil
 	}
 	h.data = make([]uint16, len(from)*size)

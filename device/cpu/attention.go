@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"devicemap/internal/graph"
+	"devicemap/internal/simd"
 )
 
 // attention is softmax(scale·q·kᵀ + mask)·v over heads = B·H pairs: q
@@ -60,14 +61,18 @@ func planAttention(c *compiler, p attention) step {
 	depth := min(p.keys, max(1, min(gemmDepth, maxScores/p.dv))) // keys of a block of transposed values
 	blocks := ceilDiv(p.queries, block)
 	c.needScratch(block*p.keys + p.dv*depth)
-	k := c.kernels
+	k, weigh := c.kernels, p.weigher(c.kernels)
 	ns := 2*float64(block*p.keys)*float64(p.d+p.dv)/gonumFlopsPerNs + 7*float64(block*p.keys)
 	return step{c.loop(p.heads*blocks, ns, func(w *worker, lo, hi int) {
 		scores, turned := w.scratch[:block*p.keys], w.scratch[block*p.keys:]
 		for item := lo; item < hi; item++ {
 			head, from := item/blocks, item%blocks*block
 			n := min(block, p.queries-from)
-			p.scores(k, scores[:n*p.keys], head, from, n)
+			clear(scores[:n*p.keys])
+			k.dots(n, p.keys, p.d, p.q[(head*p.queries+from)*p.d:], p.d, p.k[head*p.keys*p.d:], p.d, scores, p.keys)
+			for i := range n {
+				weigh(scores[i*p.keys:(i+1)*p.keys], head, from+i)
+			}
 			y := p.y[(head*p.queries+from)*p.dv:][:n*p.dv]
 			clear(y)
 			v := p.v[head*p.keys*p.dv:][:p.keys*p.dv]
@@ -80,28 +85,25 @@ func planAttention(c *compiler, p attention) step {
 	})}
 }
 
-// scores writes the softmax of n queries from the given one.
-func (p *attention) scores(k *kernels, dst []float32, head, from, n int) {
-	clear(dst)
-	q, keys := p.q[(head*p.queries+from)*p.d:], p.k[head*p.keys*p.d:]
-	k.dots(n, p.keys, p.d, q, p.d, keys, p.d, dst, p.keys)
-	scale := float32(p.scale)
-	for i := range n {
-		row := dst[i*p.keys : (i+1)*p.keys]
-		seen := p.keys
+// weigher turns a query's row of scores into weights: scale, mask, softmax. Keys
+// behind a causal query weigh 0.
+func (p *attention) weigher(k *kernels) func(row []float32, head, query int) {
+	scale, add := k.unary(graph.Unary{Fn: graph.MulScalar, A: p.scale}), k.binary(graph.Add)
+	return func(row []float32, head, query int) {
+		seen := row
 		if p.causal {
-			seen = from + i + 1
+			seen = row[:query+1]
 		}
-		for j := range row[:seen] {
-			row[j] *= scale
-		}
+		scale(seen, seen)
 		if p.mask != nil {
-			at := p.maskAt[head] + (from+i)*p.maskRow
-			for j := range row[:seen] {
-				row[j] += p.mask[at+j*p.maskCol]
+			at := p.maskAt[head] + query*p.maskRow
+			if p.maskCol == 1 {
+				add(seen, seen, p.mask[at:at+len(seen)])
+			} else { // one value for the whole row
+				k.vector.Shift(seen, seen, simd.Params{p.mask[at]})
 			}
 		}
-		k.softmax(row[:seen], row[:seen])
-		clear(row[seen:])
+		k.softmax(seen, seen)
+		clear(row[len(seen):])
 	}
 }

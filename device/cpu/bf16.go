@@ -57,16 +57,7 @@ type panelMatrix struct {
 func newPanelMatrix(src []float32, at []int, lanes, k int, along, pairs bool) *panelMatrix {
 	m := &panelMatrix{src: src, lanes: lanes, k: k, along: along, pairs: pairs,
 		panels: amx.Panels(lanes), elems: amx.Steps(k) * amx.StepElems}
-	known := map[int]int{}
-	for _, o := range at {
-		i, ok := known[o]
-		if !ok {
-			i = len(m.at)
-			known[o] = i
-			m.at = append(m.at, o)
-		}
-		m.index = append(m.index, i)
-	}
+	m.at, m.index = distinct(at)
 	return m
 }
 

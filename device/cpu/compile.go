@@ -19,7 +19,7 @@ type compiler struct {
 	data    [][]float32 // by value ID
 	fixed   []bool      // by value ID: the storage is a constant's
 	copies  map[layout][]float32
-	err     error // of copied; the first one
+	err     error // of what is planned without an error of its own; the first one
 
 	scratch, panels, partials, sums, pairs int // per worker
 	shared                                 int // of all workers
@@ -72,16 +72,21 @@ func (c *compiler) copied(l layout, elems int, write func(dst []float32)) []floa
 	if t, ok := c.copies[l]; ok {
 		return t
 	}
-	if c.err == nil {
-		c.err = c.budget.take("rearranged constants", elems, 4)
-	}
-	if c.err != nil {
+	if err := c.budget.take("rearranged constants", elems, 4); err != nil {
+		c.fail(err)
 		return nil
 	}
 	t := make([]float32, elems)
 	write(t)
 	c.copies[l] = t
 	return t
+}
+
+// fail makes compile end with err, unless it already ends with another error.
+func (c *compiler) fail(err error) {
+	if c.err == nil {
+		c.err = err
+	}
 }
 
 // transposed returns constant data [rows, cols] as [cols, rows].

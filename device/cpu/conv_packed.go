@@ -110,7 +110,7 @@ func (g *packedConv) pack(c *compiler) step {
 		return nil
 	}
 	if err := c.budget.take("packed filters", g.Groups*g.slivers*sliver, 4); err != nil {
-		c.err = err
+		c.fail(err)
 		return nil
 	}
 	all := make([]float32, g.Groups*g.slivers*sliver)

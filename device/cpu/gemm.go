@@ -15,6 +15,21 @@ type product struct {
 	aAt, bAt       []int
 }
 
+// left and right are the operands at offset 0.
+func (p *product) left() view {
+	if p.aT {
+		return view{p.a, 1, p.m}
+	}
+	return view{p.a, p.k, 1}
+}
+
+func (p *product) right() view {
+	if p.bT {
+		return view{p.b, 1, p.k}
+	}
+	return view{p.b, p.n, 1}
+}
+
 // Blocking of the gonum kernel set. A panel of b (64 rows of 1024 values,
 // 256 KiB) stays in L2 while 192 rows of a pass over it.
 const (
@@ -170,6 +185,21 @@ func batchOffsets(lead, have graph.Shape, size int) []int {
 		at[i] = b.at(i)[0] * size
 	}
 	return at
+}
+
+// distinct lists the different ones of a batch's offsets in the order in which
+// they first occur, and which of them each product has.
+func distinct(offsets []int) (each, index []int) {
+	known := map[int]int{}
+	for _, at := range offsets {
+		i, ok := known[at]
+		if !ok {
+			i = len(each)
+			known[at], each = i, append(each, at)
+		}
+		index = append(index, i)
+	}
+	return each, index
 }
 
 func ceilDiv(a, b int) int { return (a + b - 1) / b }

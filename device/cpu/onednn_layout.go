@@ -1,6 +1,8 @@
 package cpu
 
 import (
+	"slices"
+
 	"devicemap/internal/graph"
 	"devicemap/internal/onednn"
 )
@@ -119,7 +121,7 @@ func (o *oneDNN) read(s *step, v *graph.Value, plain, want *onednn.Layout) (*one
 func (o *oneDNN) source(s *step, v *graph.Value, plain *onednn.Layout) (*onednn.Memory, error) {
 	if st := &o.state[v.ID]; st.away {
 		for _, m := range st.copies {
-			if sameDims(m.Layout, plain) {
+			if slices.Equal(m.Layout.Dims, plain.Dims) {
 				return m, nil
 			}
 		}
@@ -198,16 +200,4 @@ func (o *oneDNN) write(v *graph.Value, plain, l *onednn.Layout) (*onednn.Memory,
 	}
 	o.state[v.ID] = state{away: true, copies: []*onednn.Memory{m}}
 	return m, nil
-}
-
-func sameDims(a, b *onednn.Layout) bool {
-	if len(a.Dims) != len(b.Dims) {
-		return false
-	}
-	for i, d := range a.Dims {
-		if d != b.Dims[i] {
-			return false
-		}
-	}
-	return true
 }

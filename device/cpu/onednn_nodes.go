@@ -167,15 +167,10 @@ func lifted(s graph.Shape, rank int) []int {
 
 // product is out = a·b + bias in float32, of operands in the arm's type.
 func (o *oneDNN) product(n *graph.Node, a, b matrix, bias *graph.Value, out []int) (step, bool, error) {
-	b1 := make([]int, len(out))
-	for i := range b1 {
-		b1[i] = 1
-	}
-	b1[len(out)-1] = out[len(out)-1]
 	src, e1 := o.x.Strided(onednn.F32, a.dims, a.strides)
 	weights, e2 := o.x.Strided(onednn.F32, b.dims, b.strides)
 	dst, e3 := o.x.Dense(onednn.F32, out...)
-	shift, e4 := o.x.Dense(onednn.F32, b1...)
+	shift, e4 := o.x.Dense(onednn.F32, lifted(out[len(out)-1:], len(out))...)
 	if err := errors.Join(e1, e2, e3, e4); err != nil {
 		return nil, false, err
 	}
@@ -269,20 +264,20 @@ func (o *oneDNN) conv(n *graph.Node) (step, bool, error) {
 // lies is the layout that v has now, and the one of its plain storage.
 func (o *oneDNN) lies(v *graph.Value) (now, plain *onednn.Layout, err error) {
 	plain, err = o.x.Dense(onednn.F32, v.Shape...)
-	if st := o.state[v.ID]; err == nil && st.away && sameDims(st.copies[0].Layout, plain) {
+	if st := o.state[v.ID]; err == nil && st.away && slices.Equal(st.copies[0].Layout.Dims, plain.Dims) {
 		return st.copies[0].Layout, plain, nil
 	}
 	return plain, plain, err
 }
 
-// mapped plans a primitive of one tensor and further operands, whose result
-// lies as its source.
-func (o *oneDNN) mapped(n *graph.Node, p *onednn.Primitive, plain *onednn.Layout, more ...onednn.Arg) (s step, ok bool, err error) {
+// mapped plans a primitive of one tensor and further operands; plain and result
+// are the layouts of the plain storage of the tensor and of the result.
+func (o *oneDNN) mapped(n *graph.Node, p *onednn.Primitive, plain, result *onednn.Layout, more ...onednn.Arg) (s step, ok bool, err error) {
 	src, err := o.read(&s, n.In[0], plain, p.Layout(onednn.Src))
 	if err != nil {
 		return nil, false, err
 	}
-	dst, err := o.write(n.Out[0], plain, p.Layout(onednn.Dst))
+	dst, err := o.write(n.Out[0], result, p.Layout(onednn.Dst))
 	if err != nil {
 		return nil, false, err
 	}
@@ -302,7 +297,7 @@ func (o *oneDNN) unary(n *graph.Node) (step, bool, error) {
 	if ok, err := usable(p, err); !ok || err != nil {
 		return nil, ok, err
 	}
-	return o.mapped(n, p, plain)
+	return o.mapped(n, p, plain, plain)
 }
 
 // binary runs on two tensors of which one lies in a layout of the library's.
@@ -375,19 +370,11 @@ func (o *oneDNN) pool(n *graph.Node) (step, bool, error) {
 	if ok, err := usable(p, err); !ok || err != nil {
 		return nil, ok, err
 	}
-	var s step
-	src, err := o.read(&s, n.In[0], plain, now)
+	result, err := o.x.Dense(onednn.F32, out...)
 	if err != nil {
 		return nil, false, err
 	}
-	if plain, err = o.x.Dense(onednn.F32, out...); err != nil {
-		return nil, false, err
-	}
-	to, err := o.write(n.Out[0], plain, p.Layout(onednn.Dst))
-	if err != nil {
-		return nil, false, err
-	}
-	return append(s, o.do(p, onednn.Arg{ID: onednn.Src, Memory: src}, onednn.Arg{ID: onednn.Dst, Memory: to})), true, nil
+	return o.mapped(n, p, plain, result)
 }
 
 func (o *oneDNN) layerNorm(n *graph.Node) (s step, ok bool, err error) {
@@ -412,6 +399,6 @@ func (o *oneDNN) layerNorm(n *graph.Node) (s step, ok bool, err error) {
 	if err != nil {
 		return nil, false, err
 	}
-	more, ok, err := o.mapped(n, p, l, onednn.Arg{ID: onednn.Scale, Memory: gamma}, onednn.Arg{ID: onednn.Shift, Memory: beta})
+	more, ok, err := o.mapped(n, p, l, l, onednn.Arg{ID: onednn.Scale, Memory: gamma}, onednn.Arg{ID: onednn.Shift, Memory: beta})
 	return append(s, more...), ok, err
 }

@@ -43,7 +43,7 @@ func blasGemm(lib *openblas.Lib, small func(*compiler, product) step) func(*comp
 		}
 		calls, err := blasCalls(lib, p)
 		if err != nil {
-			c.err = err
+			c.fail(err)
 			return nil
 		}
 		tiles := len(calls) / len(p.aAt)
@@ -78,35 +78,25 @@ func (b *blasCall) compute() {
 // blasCalls tiles every product of the batch.
 func blasCalls(lib *openblas.Lib, p product) ([]blasCall, error) {
 	tileM, tileN := blasSplit(p.m, p.n)
+	a, b := p.left(), p.right()
 	var calls []blasCall
 	for item := range p.aAt {
 		c := p.c[item*p.m*p.n:]
 		for i := 0; i < p.m; i += tileM {
 			for j := 0; j < p.n; j += tileN {
 				t := openblas.Product{M: min(tileM, p.m-i), N: min(tileN, p.n-j), K: p.k,
-					A: p.a[p.aAt[item]:], LDA: p.k, ATrans: p.aT, B: p.b[p.bAt[item]:], LDB: p.n, BTrans: p.bT,
+					A: a.data[p.aAt[item]+i*a.row:], LDA: a.leading(), ATrans: p.aT,
+					B: b.data[p.bAt[item]+j*b.col:], LDB: b.leading(), BTrans: p.bT,
 					C: c[i*p.n+j:], LDC: p.n, Add: p.bias != nil}
-				if p.aT {
-					t.LDA = p.m
-					t.A = t.A[i:]
-				} else {
-					t.A = t.A[i*p.k:]
-				}
-				if p.bT {
-					t.LDB = p.k
-					t.B = t.B[j*p.k:]
-				} else {
-					t.B = t.B[j:]
-				}
 				call, err := lib.Prepare(t)
 				if err != nil {
 					return nil, err
 				}
-				b := blasCall{call: call, c: t.C, rows: t.M, step: p.n}
+				tile := blasCall{call: call, c: t.C, rows: t.M, step: p.n}
 				if p.bias != nil {
-					b.bias = p.bias[j : j+t.N]
+					tile.bias = p.bias[j : j+t.N]
 				}
-				calls = append(calls, b)
+				calls = append(calls, tile)
 			}
 		}
 	}

@@ -13,6 +13,9 @@ type view struct {
 	row, col int
 }
 
+// leading is the step between rows as stored, of which the other step is 1.
+func (v view) leading() int { return max(v.row, v.col) }
+
 // multiply is c = a·b, or c += a·b with add, on one worker: a [m, k], b
 // [k, n], c [m, n] with rows ldc values apart.
 type multiply func(w *worker, m, n, k int, a, b view, c []float32, ldc int, add bool)
@@ -127,12 +130,19 @@ func (t *tiles) block(m, n, k int, a, b slivers, c []float32, ldc int, bias []fl
 	}
 }
 
+// needPanels asks for the panels of a product of at most m × n × k on one
+// worker; the first left values are those of a.
+func (t *tiles) needPanels(c *compiler, m, n, k int) (left int) {
+	depth := min(k, t.depth)
+	left = min(roundUp(m, t.MR), t.rows) * depth
+	c.needPanels(left + min(roundUp(n, t.NR), t.cols)*depth)
+	return left
+}
+
 // multiplier plans products of at most m × n × k that single workers compute,
 // with panels of their own.
 func (t *tiles) multiplier(c *compiler, m, n, k int) multiply {
-	depth := min(k, t.depth)
-	left := min(roundUp(m, t.MR), t.rows) * depth
-	c.needPanels(left + min(roundUp(n, t.NR), t.cols)*depth)
+	left := t.needPanels(c, m, n, k)
 	return func(w *worker, m, n, k int, a, b view, c []float32, ldc int, add bool) {
 		t.alone(w.panels[:left], w.panels[left:], t.left(a, m, k), t.right(b, n, k), c, ldc, nil, add)
 	}

@@ -18,13 +18,7 @@ const (
 // gemm plans p. Either each worker packs what its item needs, or all pack
 // together what then all read, or a single row meets b as it is.
 func (t *tiles) gemm(c *compiler, p product) step {
-	g := &packedProduct{product: p, tiles: t, left: t.left(view{p.a, p.k, 1}, p.m, p.k), right: t.right(view{p.b, p.n, 1}, p.n, p.k)}
-	if p.aT {
-		g.left = t.left(view{p.a, 1, p.m}, p.m, p.k)
-	}
-	if p.bT {
-		g.right = t.right(view{p.b, 1, p.k}, p.n, p.k)
-	}
+	g := &packedProduct{product: p, tiles: t, left: t.left(p.left(), p.m, p.k), right: t.right(p.right(), p.n, p.k)}
 	if p.bFixed {
 		for _, at := range p.bAt {
 			g.fixed = append(g.fixed, slivers{g.right.fixed(c, at), t.NR * p.k})
@@ -59,9 +53,7 @@ func (g *packedProduct) planAlone(c *compiler) step {
 		cols = max(cols, min(g.n, itemCols))
 	}
 	blocks := ceilDiv(g.n, cols)
-	depth := min(g.k, g.depth)
-	left := min(roundUp(g.m, g.MR), g.tiles.rows) * depth
-	c.needPanels(left + min(roundUp(cols, g.NR), g.tiles.cols)*depth)
+	left := g.needPanels(c, g.m, cols, g.k)
 	return step{c.loop(len(g.aAt)*blocks, 2*float64(g.m*cols)*float64(g.k)/gemmFlopsPerNs, func(w *worker, lo, hi int) {
 		for item := lo; item < hi; item++ {
 			i, j := item/blocks, item%blocks*cols
