@@ -12,16 +12,6 @@ import (
 	"devicemap/internal/graph"
 )
 
-// noise is n values in [−1, 1) from a linear congruential generator.
-func noise(n int) []float32 {
-	v, s := make([]float32, n), uint32(1)
-	for i := range v {
-		s = s*1664525 + 1013904223
-		v[i] = float32(int32(s)) / (1 << 31)
-	}
-	return v
-}
-
 // compiled builds and compiles a graph of one output, and fills its inputs.
 func compiled(tb testing.TB, cfg Config, build func(b *graph.Builder) *graph.Value) device.Program {
 	tb.Helper()

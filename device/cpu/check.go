@@ -57,11 +57,11 @@ var checks = []struct {
 
 // checkConst is a constant of values in [−1, 1).
 func checkConst(b *graph.Builder, name string, shape ...int) *graph.Value {
-	return b.Const(name, graph.F32(checkValues(graph.Shape(shape).Elems())), shape...)
+	return b.Const(name, graph.F32(noise(graph.Shape(shape).Elems())), shape...)
 }
 
-// checkValues is n values in [−1, 1) without a short period.
-func checkValues(n int) []float32 {
+// noise is n values in [−1, 1) without a short period.
+func noise(n int) []float32 {
 	v, s := make([]float32, n), uint32(n)
 	for i := range v {
 		s = s*1664525 + 1013904223
@@ -84,7 +84,7 @@ func check(lib *library, threads int) error {
 		}
 		var data []graph.Data
 		for _, v := range g.Inputs {
-			data = append(data, graph.F32(checkValues(v.Shape.Elems())))
+			data = append(data, graph.F32(noise(v.Shape.Elems())))
 		}
 		want, err := reference.Eval(g, data)
 		if err != nil {

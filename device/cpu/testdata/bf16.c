@@ -2,58 +2,26 @@
 // Usage: bf16 M N K THREADS. It prints the instruction set when the primitive
 // is warm, then for each line R of its input the least number of seconds of R
 // runs. Weights are in the layout that the primitive asks for.
-#include <oneapi/dnnl/dnnl.h>
-#include <omp.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
-
-#define CHECK(call)                                                   \
-	do {                                                              \
-		dnnl_status_t s = call;                                       \
-		if (s != dnnl_success) {                                      \
-			fprintf(stderr, "%s: status %d\n", #call, s);             \
-			exit(1);                                                  \
-		}                                                             \
-	} while (0)
-
-static dnnl_engine_t engine;
-static dnnl_stream_t stream;
-
-static double now(void) {
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec + 1e-9 * t.tv_nsec;
-}
+#include "dnnl_side.h"
 
 // filled is memory of noise, reordered from plain float32.
 static dnnl_memory_t filled(const dnnl_memory_desc_t *to) {
 	dnnl_memory_desc_t plain;
 	CHECK(dnnl_memory_desc_init_by_tag(&plain, to->ndims, to->dims, dnnl_f32, dnnl_ab));
-	dnnl_memory_t from, memory;
+	dnnl_memory_t from;
 	CHECK(dnnl_memory_create(&from, &plain, engine, DNNL_MEMORY_ALLOCATE));
-	CHECK(dnnl_memory_create(&memory, to, engine, DNNL_MEMORY_ALLOCATE));
 	float *data;
 	CHECK(dnnl_memory_get_data_handle(from, (void **)&data));
 	for (long i = 0; i < to->dims[0] * to->dims[1]; i++)
 		data[i] = (i * 7919 % 1009) / 512.0f - 1;
-	dnnl_primitive_desc_t pd;
-	dnnl_primitive_t reorder;
-	CHECK(dnnl_reorder_primitive_desc_create(&pd, &plain, engine, to, engine, 0));
-	CHECK(dnnl_primitive_create(&reorder, pd));
-	dnnl_exec_arg_t args[] = {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, memory}};
-	CHECK(dnnl_primitive_execute(reorder, stream, 2, args));
-	CHECK(dnnl_stream_wait(stream));
-	return memory;
+	return reordered(from, &plain, to);
 }
 
 int main(int argc, char **argv) {
 	if (argc != 5)
 		return 2;
 	long m = atol(argv[1]), n = atol(argv[2]), k = atol(argv[3]);
-	omp_set_num_threads(atoi(argv[4]));
-	CHECK(dnnl_engine_create(&engine, dnnl_cpu, 0));
-	CHECK(dnnl_stream_create(&stream, engine, dnnl_stream_default_flags));
+	start(atoi(argv[4]));
 	dnnl_dims_t a = {m, k}, b = {k, n}, c = {m, n};
 	dnnl_memory_desc_t ad, bd, cd;
 	CHECK(dnnl_memory_desc_init_by_tag(&ad, 2, a, dnnl_bf16, dnnl_ab));

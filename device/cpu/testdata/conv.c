@@ -3,37 +3,14 @@
 // input is reordered before the clock starts.
 // Usage: conv DEPTH N CIN H W COUT K STRIDE PAD GROUPS THREADS. For each line R
 // of its input it prints the least number of seconds of R runs.
-#include <oneapi/dnnl/dnnl.h>
-#include <omp.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
-
-#define CHECK(call)                                                   \
-	do {                                                              \
-		dnnl_status_t s = call;                                       \
-		if (s != dnnl_success) {                                      \
-			fprintf(stderr, "%s: status %d\n", #call, s);             \
-			exit(1);                                                  \
-		}                                                             \
-	} while (0)
-
-static dnnl_engine_t engine;
-static dnnl_stream_t stream;
-
-static double now(void) {
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec + 1e-9 * t.tv_nsec;
-}
+#include "dnnl_side.h"
 
 // filled is memory of noise, reordered from plain float32.
 static dnnl_memory_t filled(const dnnl_memory_desc_t *to, dnnl_format_tag_t tag) {
 	dnnl_memory_desc_t plain;
 	CHECK(dnnl_memory_desc_init_by_tag(&plain, to->ndims, to->dims, dnnl_f32, tag));
-	dnnl_memory_t from, memory;
+	dnnl_memory_t from;
 	CHECK(dnnl_memory_create(&from, &plain, engine, DNNL_MEMORY_ALLOCATE));
-	CHECK(dnnl_memory_create(&memory, to, engine, DNNL_MEMORY_ALLOCATE));
 	float *data;
 	CHECK(dnnl_memory_get_data_handle(from, (void **)&data));
 	long elems = 1;
@@ -41,14 +18,7 @@ static dnnl_memory_t filled(const dnnl_memory_desc_t *to, dnnl_format_tag_t tag)
 		elems *= to->dims[i];
 	for (long i = 0; i < elems; i++)
 		data[i] = (i * 7919 % 1009 - 504) / 8192.0f;
-	dnnl_primitive_desc_t pd;
-	dnnl_primitive_t reorder;
-	CHECK(dnnl_reorder_primitive_desc_create(&pd, &plain, engine, to, engine, 0));
-	CHECK(dnnl_primitive_create(&reorder, pd));
-	dnnl_exec_arg_t args[] = {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, memory}};
-	CHECK(dnnl_primitive_execute(reorder, stream, 2, args));
-	CHECK(dnnl_stream_wait(stream));
-	return memory;
+	return reordered(from, &plain, to);
 }
 
 int main(int argc, char **argv) {
@@ -58,9 +28,7 @@ int main(int argc, char **argv) {
 	for (int i = 0; i < 11; i++)
 		v[i] = atol(argv[i + 1]);
 	long depth = v[0], n = v[1], cin = v[2], h = v[3], w = v[4], cout = v[5], k = v[6], stride = v[7], pad = v[8], groups = v[9];
-	omp_set_num_threads(v[10]);
-	CHECK(dnnl_engine_create(&engine, dnnl_cpu, 0));
-	CHECK(dnnl_stream_create(&stream, engine, dnnl_stream_default_flags));
+	start(v[10]);
 	dnnl_dims_t x = {n, cin, h, w}, y = {n, cout, (h + 2 * pad - k) / stride + 1, (w + 2 * pad - k) / stride + 1};
 	dnnl_dims_t dense = {cout, cin, k, k}, grouped = {groups, cout / groups, cin / groups, k, k};
 	dnnl_memory_desc_t xd, wd, yd;

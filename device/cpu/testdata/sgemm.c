@@ -4,7 +4,6 @@
 // product in seconds.
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #ifdef ONEDNN
 #include <dnnl.h>
 void omp_set_num_threads(int);
@@ -13,11 +12,7 @@ void omp_set_num_threads(int);
 void openblas_set_num_threads(int);
 #endif
 
-static double now(void) {
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec + 1e-9 * t.tv_nsec;
-}
+#include "clock.h"
 
 static float *values(long n) {
 	float *v = aligned_alloc(64, (4 * n + 63) / 64 * 64);

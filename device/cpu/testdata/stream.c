@@ -4,7 +4,8 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
+
+#include "clock.h"
 
 typedef void loop(float *restrict d, const float *restrict s, long n);
 
@@ -34,12 +35,6 @@ static void *start(void *p) {
 	job *j = p;
 	j->run(j->d, j->s, j->n);
 	return 0;
-}
-
-static double now(void) {
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec + 1e-9 * t.tv_nsec;
 }
 
 int main(int argc, char **argv) {
