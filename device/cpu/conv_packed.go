@@ -210,11 +210,7 @@ func (g *packedConv) compute(w *worker, of, block, lo, hi int) {
 			}
 		}
 		left := g.packed[group]
-		for i := 0; i < count; i += g.MR {
-			a := left.data[(lo+i/g.MR)*left.step+k*g.MR:]
-			for j := 0; j < px; j += g.NR {
-				g.Tile(depth, a, right[j*depth:], y[i*g.pixels+j:], g.pixels, min(g.MR, count-i), min(g.NR, px-j), g.bias != nil || k > 0)
-			}
-		}
+		left.data = left.data[lo*left.step+k*g.MR:]
+		g.tiles.block(count, px, depth, left, slivers{right, g.NR * depth}, y, g.pixels, nil, g.bias != nil || k > 0)
 	}
 }
