@@ -12,56 +12,44 @@ func matrixOf(l Level) *Matrix {
 
 var avx512Matrix = Matrix{
 	Level: AVX512, MR: 14, NR: 32, Tile: tileAVX512,
-	PackA: func(dst, src []float32, lane, depth, lanes, k int) {
-		switch {
-		case k == 0:
-		case depth == 1:
-			turnAVX512(dst, src, 14, lane, lanes, 14, k)
-		case lane == 1:
-			copyAVX512(dst, src, 14, depth, lanes, k)
-		default:
-			pack(dst, 14, src, lane, depth, lanes, k)
-		}
-	},
-	PackB: func(dst, src []float32, lane, depth, lanes, k int) {
-		switch {
-		case k == 0:
-		case depth == 1:
+	PackA: packer(14,
+		func(dst, src []float32, lane, lanes, k int) { turnAVX512(dst, src, 14, lane, lanes, 14, k) },
+		func(dst, src []float32, depth, lanes, k int) { copyAVX512(dst, src, 14, depth, lanes, k) }),
+	PackB: packer(32,
+		func(dst, src []float32, lane, lanes, k int) {
 			turnAVX512(dst, src, 32, lane, min(lanes, 16), 16, k)
 			turnAVX512(dst[16:], src[half(16, lane, lanes):], 32, lane, max(lanes-16, 0), 16, k)
-		case lane == 1:
-			copyAVX512(dst, src, 32, depth, lanes, k)
-		default:
-			pack(dst, 32, src, lane, depth, lanes, k)
-		}
-	},
+		},
+		func(dst, src []float32, depth, lanes, k int) { copyAVX512(dst, src, 32, depth, lanes, k) }),
 }
 
 var avx2Matrix = Matrix{
 	Level: AVX2, MR: 6, NR: 16, Tile: tileAVX2,
-	PackA: func(dst, src []float32, lane, depth, lanes, k int) {
-		switch {
-		case k == 0:
-		case depth == 1:
-			turn6AVX2(dst, src, 6, lane, lanes, k)
-		case lane == 1:
-			copy6AVX2(dst, src, depth, lanes, k)
-		default:
-			pack(dst, 6, src, lane, depth, lanes, k)
-		}
-	},
-	PackB: func(dst, src []float32, lane, depth, lanes, k int) {
-		switch {
-		case k == 0:
-		case depth == 1:
+	PackA: packer(6, func(dst, src []float32, lane, lanes, k int) { turn6AVX2(dst, src, 6, lane, lanes, k) }, copy6AVX2),
+	PackB: packer(16,
+		func(dst, src []float32, lane, lanes, k int) {
 			turn8AVX2(dst, src, 16, lane, min(lanes, 8), k)
 			turn8AVX2(dst[8:], src[half(8, lane, lanes):], 16, lane, max(lanes-8, 0), k)
+		},
+		copy16AVX2),
+}
+
+// packer packs slivers of width lanes with turn where the lanes are contiguous
+// along depth, with beside where they are contiguous among themselves, and
+// with a plain loop elsewhere.
+func packer(width int, turn func(dst, src []float32, lane, lanes, k int), beside func(dst, src []float32, depth, lanes, k int),
+) func(dst, src []float32, lane, depth, lanes, k int) {
+	return func(dst, src []float32, lane, depth, lanes, k int) {
+		switch {
+		case k == 0:
+		case depth == 1:
+			turn(dst, src, lane, lanes, k)
 		case lane == 1:
-			copy16AVX2(dst, src, depth, lanes, k)
+			beside(dst, src, depth, lanes, k)
 		default:
-			pack(dst, 16, src, lane, depth, lanes, k)
+			pack(dst, width, src, lane, depth, lanes, k)
 		}
-	},
+	}
 }
 
 // half is where lane n begins, or any lane does when there are not so many:
