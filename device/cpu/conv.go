@@ -1,6 +1,9 @@
 package cpu
 
-import "devicemap/internal/graph"
+import (
+	"devicemap/internal/graph"
+	"devicemap/internal/simd"
+)
 
 // convolution is a 2-D cross-correlation of x [N, Cin, H, W] with w
 // [Cout, Cin/groups, kH, kW] and bias [Cout] or nil, to y [N, Cout, oH, oW].
@@ -19,8 +22,8 @@ const (
 	convDepth  = 1024
 	maxPatches = 8 << 20 / 4 // values: 8 MiB
 	// directDepth is the depth (input channels of a group × filter area) up to
-	// which a convolution is computed row by row without patches: depthwise
-	// ones, whose dots would be too short.
+	// which a convolution is computed window by window without patches:
+	// depthwise ones, whose dots would be too short.
 	directDepth = 16
 )
 
@@ -43,7 +46,7 @@ func planConv(c *compiler, p convolution) step {
 	area := p.filter[2] * p.filter[3]
 	channels, filters := p.filter[1], p.filter[0]/p.Groups // of a group
 	if channels*area <= directDepth {
-		return planDirectConv(c, p)
+		return planDepthwise(c, simd.Shift{Level: simd.Portable}, p)
 	}
 	pixels := p.out[2] * p.out[3]
 	block := min(convPixels, pixels, max(1, maxPatches/area))
@@ -130,68 +133,6 @@ func (p *convolution) edge(patch, plane []float32, y0, x0 int) {
 			patch[i] = plane[y*w+x]
 		} else {
 			patch[i] = 0
-		}
-	}
-}
-
-// directBand is about how many output values an item of a direct convolution
-// holds, so that a single large plane feeds all workers.
-const directBand = 4096
-
-// planDirectConv adds one scaled row of x per filter value; an item is a band
-// of rows of one output plane.
-func planDirectConv(c *compiler, p convolution) step {
-	channels, kh, kw := p.filter[1], p.filter[2], p.filter[3]
-	filters := p.filter[0] / p.Groups
-	h, w, oh, ow := p.in[2], p.in[3], p.out[2], p.out[3]
-	band := min(oh, ceilDiv(directBand, ow))
-	bands := ceilDiv(oh, band)
-	axpy := c.kernels.axpy
-	ns := float64(channels*kh*kw*band) * (float64(ow)/3 + 10)
-	return step{c.loop(p.out[0]*p.out[1]*bands, ns, func(_ *worker, lo, hi int) {
-		for item := lo; item < hi; item++ {
-			plane, from := item/bands, item%bands*band
-			to := min(from+band, oh)
-			sample, f := plane/p.out[1], plane%p.out[1]
-			dst := p.y[(plane*oh+from)*ow : (plane*oh+to)*ow]
-			if p.bias == nil {
-				clear(dst)
-			} else {
-				fill(dst, p.bias[f])
-			}
-			for ch := range channels {
-				src := p.x[(sample*p.in[1]+f/filters*channels+ch)*h*w:][:h*w]
-				taps := p.w[(f*channels+ch)*kh*kw:][:kh*kw]
-				for i, tap := range taps {
-					p.addTap(axpy, dst, from, to, src, tap, i/kw, i%kw)
-				}
-			}
-		}
-	})}
-}
-
-// addTap adds tap·x to the rows [first, last) of an output plane, which dst
-// holds, for the filter position (a, b).
-func (p *convolution) addTap(axpy func(dst []float32, k float32, x []float32), dst []float32, first, last int,
-	src []float32, tap float32, a, b int) {
-	h, w, ow := p.in[2], p.in[3], p.out[3]
-	shift := b*p.Dilation[1] - p.Pad[2] // input column of output column 0
-	from := max(0, ceilDiv(-min(shift, 0), p.Stride[1]))
-	to := min(ow, max(0, ceilDiv(max(w-shift, 0), p.Stride[1])))
-	for oy := first; oy < last; oy++ {
-		y := oy*p.Stride[0] - p.Pad[0] + a*p.Dilation[0]
-		if y < 0 || y >= h || from >= to {
-			continue
-		}
-		row, line := src[y*w:(y+1)*w], dst[(oy-first)*ow:][from:to]
-		at := from*p.Stride[1] + shift
-		if p.Stride[1] == 1 {
-			axpy(line, tap, row[at:at+len(line)])
-			continue
-		}
-		for i := range line {
-			line[i] += tap * row[at]
-			at += p.Stride[1]
 		}
 	}
 }

@@ -33,7 +33,6 @@ type kernels struct {
 	// entries below it are made of them, unless a set has better ones.
 	vector vectors
 
-	axpy       func(dst []float32, k float32, x []float32) // dst += k·x
 	unary      func(u graph.Unary) func(dst, x []float32)
 	binary     func(fn graph.BinaryFn) func(dst, a, b []float32)
 	softmax    func(dst, x []float32)
@@ -62,7 +61,7 @@ func gonumKernels() *kernels {
 // useVector takes the vector loops of a level.
 func (k *kernels) useVector(l simd.Level) {
 	v := vectors{simd.VectorFor(l)}
-	k.vector, k.axpy = v, v.Axpy
+	k.vector = v
 	k.unary = func(u graph.Unary) func(dst, x []float32) { return unaryKernel(v.Vector, u) }
 	k.binary = func(fn graph.BinaryFn) func(dst, a, b []float32) { return binaryKernel(v.Vector, fn) }
 	k.softmax, k.logSoftmax = v.softmax, v.logSoftmax
